@@ -1,0 +1,71 @@
+"""From a source to batches: random crops, flips and quarter turns, decided by (seed, step) alone."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from jaxir.data.sources import Source
+
+
+def crop_batch(source: Source, *, seed: int, step: int, batch: int, size: int) -> np.ndarray:
+    """The batch of one step: `batch` random crops of `size` × `size`, each flipped and turned at random.
+
+    Images are drawn uniformly with replacement. The same (seed, step) gives the same batch, on any machine.
+
+    Returns:
+        uint8 of shape (batch, size, size, channels).
+
+    Raises:
+        ValueError: if an image is smaller than the crop.
+    """
+    rng = np.random.default_rng((seed, step))
+    crops = []
+    for _ in range(batch):
+        index = int(rng.integers(len(source)))
+        image = source[index]
+        height, width = image.shape[:2]
+        if min(height, width) < size:
+            raise ValueError(
+                f"image {index} of the source is {height}×{width}, smaller than the crop of {size}: "
+                "use a smaller crop or leave the image out"
+            )
+        top, left = (int(rng.integers(side - size + 1)) for side in (height, width))
+        crop = np.rot90(image[top : top + size, left : left + size], int(rng.integers(4)))
+        crops.append(crop[:, ::-1] if rng.integers(2) else crop)
+    return np.stack(crops)
+
+
+def prefetch(make: Callable[[int], np.ndarray], start: int, stop: int) -> Iterator[np.ndarray]:
+    """`make(step)` for start ≤ step < stop, two steps ahead on a thread; errors surface at the consumer."""
+    ready: queue.Queue = queue.Queue(maxsize=2)
+    closed = threading.Event()
+
+    def put(item: object) -> None:
+        while not closed.is_set():
+            try:
+                return ready.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+
+    def work() -> None:
+        try:
+            for step in range(start, stop):
+                if closed.is_set():
+                    return
+                put(make(step))
+        except Exception as error:
+            put(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    try:
+        for _ in range(start, stop):
+            item = ready.get()
+            if isinstance(item, Exception):
+                raise item
+            yield item
+    finally:
+        closed.set()

@@ -1,0 +1,49 @@
+"""A network as a denoiser: weights, what its output means, and the process it was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from jaxir.denoisers.denoiser import Denoiser, Estimate
+from jaxir.denoisers.prediction import Preconditioned, Prediction
+from jaxir.processes import Process
+from jaxir.typing import Image, Params, Scalar
+
+
+class NetworkDenoiser(Denoiser):
+    """D(x, t) from p = apply(params, c_in (x − b y), −ℓ/4), c_in = 1/√(σ² + a² σ_d²).
+
+    The network sees the normalised state and a function of the log-SNR, never an index, so that it can be sampled
+    on any process and any grid. Weights are leaves: they travel as arguments through `jit` and `grad`.
+
+    Args:
+        process: the process of training.
+        params: weights.
+        apply: `apply(params, x, condition) -> p` for one image, hashable.
+        prediction: what p is.
+        data_std: σ_d, the standard deviation of clean images in [-1, 1].
+
+    Source: [karras2022edm] Table 1 (c_in and c_noise = ln(σ̂)/4).
+    """
+
+    process: Process
+    params: Params
+    apply: Callable[[Params, Image, Scalar], Image] = eqx.field(static=True)
+    prediction: Prediction = Preconditioned()
+    data_std: float = 0.5
+
+    def estimate(self, x: Image, t: Scalar, y: Array | None = None) -> Estimate:
+        """One network evaluation."""
+        p = self.output(x, t, y)
+        return Estimate(self.prediction.x0(self.process, p, x, t, y))
+
+    def output(self, x: Image, t: Scalar, y: Array | None = None) -> Image:
+        """p itself, what a loss compares with the prediction's target."""
+        a, _, sigma = self.process.coefficients(t)
+        c_in = 1 / jnp.hypot(sigma, a * self.data_std)
+        condition = jnp.clip(-self.process.log_snr(t) / 4, -1.75, 1.75)
+        return self.apply(self.params, c_in * (x - self.process.centre(t, y)), condition)

@@ -1,0 +1,131 @@
+"""What a network's output means: a row (u, v, w) with p = u x0 + v ε + w y.
+
+Together with x = a x0 + σ ε + b y the row is a 2×2 linear system, and one Cramer's rule turns any prediction into
+the clean image. The determinant a v − σ u tells where a row is safe: through the noise it divides by a, through the
+clean image by nothing, so choose the row by the span.
+"""
+
+from __future__ import annotations
+
+import abc
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from jaxir.processes import Process
+from jaxir.typing import Image, Scalar
+
+
+class Row(NamedTuple):
+    """The coefficients of x0, ε and y in a prediction."""
+
+    u: Scalar
+    v: Scalar
+    w: Scalar
+
+
+class Prediction(eqx.Module):
+    """A quantity p = u x0 + v ε + w y that a network is trained to output."""
+
+    @abc.abstractmethod
+    def row(self, process: Process, t: Scalar) -> Row:
+        """(u, v, w) at time `t`."""
+
+    def target(
+        self, process: Process, x0: Image, eps: Image, t: Scalar, y: Image | None = None
+    ) -> Image:
+        """p for a known clean image and noise."""
+        u, v, w = self.row(process, t)
+        return u * x0 + v * eps + (w * y if process.coupled else 0.0)
+
+    def x0(self, process: Process, p: Image, x: Image, t: Scalar, y: Image | None = None) -> Image:
+        """The clean image that a prediction implies: x0 = (v (x − b y) − σ (p − w y))/(a v − σ u)."""
+        a, _, sigma = process.coefficients(t)
+        u, v, w = self.row(process, t)
+        rest = p - (w * y if process.coupled else 0.0)
+        return (v * (x - process.centre(t, y)) - sigma * rest) / (a * v - sigma * u)
+
+
+class CleanImage(Prediction):
+    """p = x0."""
+
+    def row(self, process: Process, t: Scalar) -> Row:
+        """(1, 0, 0)."""
+        zero = jnp.zeros_like(t)
+        return Row(zero + 1, zero, zero)
+
+
+class Noise(Prediction):
+    """p = ε.
+
+    Source: [ho2020ddpm] Eq. 11.
+    """
+
+    def row(self, process: Process, t: Scalar) -> Row:
+        """(0, 1, 0)."""
+        zero = jnp.zeros_like(t)
+        return Row(zero, zero + 1, zero)
+
+
+class Score(Prediction):
+    """p = ∇ log p_t(x) = −ε/σ.
+
+    Source: [song2021score] Eq. 7.
+    """
+
+    def row(self, process: Process, t: Scalar) -> Row:
+        """(0, −1/σ, 0)."""
+        zero = jnp.zeros_like(t)
+        return Row(zero, -1 / process.coefficients(t).sigma, zero)
+
+
+class Velocity(Prediction):
+    """p = dx/dt = a' x0 + σ' ε + b' y, the target of flow matching, with σ' = σ (a'/a − ℓ').
+
+    Source: [lipman2023flow] Eq. 9; [liu2023rectified] Eq. 1.
+    """
+
+    def row(self, process: Process, t: Scalar) -> Row:
+        """(a', σ', b')."""
+        one = jnp.ones_like(t)
+        (a, _), (da, db) = jax.jvp(lambda t: process.coefficients(t)[:2], (t,), (one,))
+        _, slope = jax.jvp(process.log_snr, (t,), (one,))
+        return Row(da, process.coefficients(t).sigma * (da / a - slope), db)
+
+
+class AngleVelocity(Prediction):
+    """p = (a ε − σ x0)/√(a² + σ²), the "v" of progressive distillation, safe at both ends of a span.
+
+    Source: [salimans2022distillation] App. D, for variance-preserving processes where a² + σ² = 1.
+    """
+
+    def row(self, process: Process, t: Scalar) -> Row:
+        """(−σ, a, 0)/√(a² + σ²)."""
+        a, _, sigma = process.coefficients(t)
+        radius = jnp.hypot(a, sigma)
+        return Row(-sigma / radius, a / radius, jnp.zeros_like(t))
+
+
+class Preconditioned(Prediction):
+    """p = F of EDM, the output that has variance 1 at every noise level: with σ̂ = σ/a and σ_d the data's deviation,
+
+        x̂0 = c_skip x̂ + c_out F,    c_skip = σ_d²/(σ̂² + σ_d²),    c_out = σ̂ σ_d/√(σ̂² + σ_d²)
+        F = (σ̂/σ_d x0 − σ_d ε)/√(σ̂² + σ_d²)
+
+    Written with a and σ, so that nothing divides by either.
+
+    Args:
+        data_std: σ_d, about 0.5 for images in [-1, 1].
+
+    Source: [karras2022edm] Eq. 7 and Table 1.
+    """
+
+    data_std: float = 0.5
+
+    def row(self, process: Process, t: Scalar) -> Row:
+        """(σ/σ_d, −a σ_d, 0)/√(σ² + a² σ_d²)."""
+        a, _, sigma = process.coefficients(t)
+        radius = jnp.hypot(sigma, a * self.data_std)
+        return Row(sigma / (self.data_std * radius), -a * self.data_std / radius, jnp.zeros_like(t))

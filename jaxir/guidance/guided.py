@@ -1,0 +1,86 @@
+"""What every guidance of a denoiser shares: the prior's denoiser, and a linear degradation with Gaussian noise.
+
+Guidance corrects the prior's estimate D = E[x0 | x_t] with the measurement. Where the correction is exact it is
+Tweedie's formula for the likelihood of a noisy state,
+
+    E[x0 | x_t, y] = D + (σ²/a) ∇ₓ log p(y | x_t)
+
+and the methods differ in how they close p(y | x_t). They return denoisers, so every sampler runs them.
+"""
+
+# No `from __future__ import annotations` here: equinox knows AbstractVar only where it is not a string.
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from jaxir.degradations import Degradation, GaussianNoise, Linear
+from jaxir.denoisers import Denoiser
+from jaxir.processes import Process
+from jaxir.typing import Image, Measurement, Scalar
+
+SIGMA_FLOOR = 1e-3
+"""The least noise that closures divide by, in [-1, 1] units: an eighth of a grey level.
+
+Without it a noise-free measurement makes ρ = 0, where (AᴴA + ρ)⁻¹ does not exist."""
+
+
+class Guided(Denoiser):
+    """A denoiser bent by a measurement.
+
+    Attributes:
+        denoiser: the prior's; it is not shown `y`.
+        degradation: how `y` came from the clean image.
+    """
+
+    denoiser: eqx.AbstractVar[Denoiser]
+    degradation: eqx.AbstractVar[Degradation]
+
+    @property
+    def process(self) -> Process:
+        """The prior's process."""
+        return self.denoiser.process
+
+    def residual(self, x0_hat: Image, y: Measurement) -> Measurement:
+        """y − A x̂0."""
+        return y - self.degradation.operator(x0_hat)
+
+    def snr_scale(self, t: Scalar) -> Scalar:
+        """σ̂ = σ/a, the noise level of x̂ = x/a."""
+        return jnp.exp(-self.process.log_snr(t))
+
+    def gain(self, t: Scalar) -> Scalar:
+        """σ²/a, from the gradient of log p(y | x_t) to the estimate of x0."""
+        a, _, sigma = self.process.coefficients(t)
+        return sigma**2 / a
+
+
+def require_linear_gaussian(method: str, degradation: Degradation) -> None:
+    """Refuse a degradation that a closed-form closure does not cover.
+
+    Raises:
+        TypeError: if its operator is not linear or its noise not Gaussian.
+    """
+    if not isinstance(degradation.operator, Linear):
+        raise TypeError(
+            f"{method} needs a linear operator, got {type(degradation.operator).__name__}: use DPS, "
+            "which takes any differentiable one"
+        )
+    if not isinstance(degradation.noise, GaussianNoise):
+        raise TypeError(
+            f"{method} needs Gaussian noise, got {type(degradation.noise).__name__}: use DPS, "
+            "which takes any log-likelihood"
+        )
+
+
+def noise_level(degradation: Degradation) -> Scalar:
+    """σ_y of the measurement, at least `SIGMA_FLOOR`."""
+    return jnp.maximum(degradation.noise.sigma, SIGMA_FLOOR)
+
+
+def pullback(denoiser: Denoiser, x: Image, t: Scalar) -> tuple:
+    """The prior's estimate at `x` and its vector–Jacobian product v ↦ Jᵀv: one linearisation for a whole step."""
+    x0_hat, vjp, estimate = jax.vjp(
+        lambda x: (lambda e: (e.x0_hat, e))(denoiser.estimate(x, t)), x, has_aux=True
+    )
+    return estimate._replace(x0_hat=x0_hat), lambda v: vjp(v)[0]

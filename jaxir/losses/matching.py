@@ -1,0 +1,90 @@
+"""Denoising score matching: one regression, several weights.
+
+Every common objective is E w(t) ‖x̂0 − x0‖² with its own w and its own law of t; the prediction row only decides
+which w is plain mean squared error on the network's output. A weighting below is a factor on ‖x̂0 − x0‖², so that
+any of them goes with any row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from jaxir.denoisers import NetworkDenoiser
+from jaxir.typing import Image, Key, Scalar
+
+Weighting = Callable[[NetworkDenoiser, Scalar], Scalar]
+"""(denoiser, t) -> factor on ‖x̂0 − x0‖²."""
+
+
+def output_weight(denoiser: NetworkDenoiser, t: Scalar) -> Scalar:
+    """Plain mean squared error on the network's output, whatever its row: w = ((a v − σ u)/σ)²."""
+    a, _, sigma = denoiser.process.coefficients(t)
+    u, v, _ = denoiser.prediction.row(denoiser.process, t)
+    return ((a * v - sigma * u) / sigma) ** 2
+
+
+def simple_weight(denoiser: NetworkDenoiser, t: Scalar) -> Scalar:
+    """L_simple, mean squared error on the noise: w = a²/σ².
+
+    Source: [ho2020ddpm] Eq. 14.
+    """
+    return jnp.exp(2 * denoiser.process.log_snr(t))
+
+
+def vlb_weight(denoiser: NetworkDenoiser, t: Scalar) -> Scalar:
+    """The variational bound in continuous time, for t uniform: w = −½ d(a²/σ²)/dt = −ℓ' a²/σ².
+
+    Source: [kingma2021vdm] Eq. 17; Eq. 11 of [luo2024taming] is its discrete form.
+    """
+    ell, slope = jax.jvp(denoiser.process.log_snr, (t,), (jnp.ones_like(t),))
+    return -slope * jnp.exp(2 * ell)
+
+
+def min_snr_weight(denoiser: NetworkDenoiser, t: Scalar, *, gamma: float = 5.0) -> Scalar:
+    """min(a²/σ², γ).
+
+    Source: [hang2023minsnr] Sec. 3.4, with γ = 5.
+    """
+    return jnp.minimum(simple_weight(denoiser, t), gamma)
+
+
+def edm_weight(denoiser: NetworkDenoiser, t: Scalar) -> Scalar:
+    """(σ̂² + σ_d²)/(σ̂ σ_d)² = a²/σ² + 1/σ_d²: uniform loss on EDM's F.
+
+    Source: [karras2022edm] Table 1.
+    """
+    return simple_weight(denoiser, t) + 1 / denoiser.data_std**2
+
+
+def matching_loss(
+    key: Key,
+    denoiser: NetworkDenoiser,
+    x0: Image,
+    t: Scalar,
+    y: Image | None = None,
+    *,
+    weighting: Weighting = output_weight,
+) -> Scalar:
+    """w(t) · mean over pixels of (x̂0 − x0)² at x_t = a x0 + b y + σ ε, for one image.
+
+    It is computed on the network's output, as (w/w_output) (p − target)², where nothing divides by a small σ.
+
+    Args:
+        key: for ε.
+        denoiser: a network denoiser; its `params` are what is learnt.
+        x0: clean image.
+        t: time, drawn outside so that a batch can be stratified.
+        y: degraded image, for a coupled process or a network that sees it.
+        weighting: factor on ‖x̂0 − x0‖².
+
+    Source: [ho2020ddpm] Algorithm 1; [vincent2011dsm] Eq. 11.
+    """
+    process = denoiser.process
+    eps = jax.random.normal(key, x0.shape, x0.dtype)
+    x = process.marginal(x0, t, y).mean + process.coefficients(t).sigma * eps
+    target = denoiser.prediction.target(process, x0, eps, t, y)
+    error = jnp.mean((denoiser.output(x, t, y) - target) ** 2)
+    return weighting(denoiser, t) / output_weight(denoiser, t) * error

@@ -1,0 +1,82 @@
+"""The pieces of a network: normalisation at each pixel, noise-level embedding, residual and attention blocks.
+
+Every norm here acts over the channels of one pixel. GroupNorm and its kin average over the image, which
+makes the result depend on the size of the image and breaks tiles; these do not.
+"""
+
+from __future__ import annotations
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+
+class PixelNorm(nn.Module):
+    """RMS norm over channels at each pixel, in float32: x / √(mean_c x² + 1e-6) · gain."""
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """Normalise `x`, (..., C)."""
+        gain = self.param("gain", nn.initializers.ones, (x.shape[-1],))
+        x32 = x.astype(jnp.float32)
+        x32 = x32 * jax.lax.rsqrt(jnp.mean(x32**2, axis=-1, keepdims=True) + 1e-6)
+        return (x32 * gain).astype(x.dtype)
+
+
+class NoiseEmbedding(nn.Module):
+    """A number to a vector: sines and cosines at `features` frequencies, then two dense layers.
+
+    Frequencies are π/2 · (1 ... features/2), so a condition in [-2, 2] is seen without aliasing; all of it
+    runs in float32, since bfloat16 would merge neighbouring noise levels.
+    """
+
+    features: int
+
+    @nn.compact
+    def __call__(self, condition: Array) -> Array:
+        """Embed the scalar `condition`."""
+        phase = condition * (jnp.pi / 2) * jnp.arange(1, self.features // 2 + 1, dtype=jnp.float32)
+        wave = jnp.concatenate([jnp.sin(phase), jnp.cos(phase)])
+        return nn.silu(nn.Dense(self.features)(nn.silu(nn.Dense(self.features)(wave))))
+
+
+class ResidualBlock(nn.Module):
+    """x + conv(silu(norm(conv(silu(scale · norm(x) + shift))))), scale and shift from the embedding.
+
+    The last convolution starts at zero, so a new block is the identity.
+    """
+
+    width: int
+    dtype: jnp.dtype
+
+    @nn.compact
+    def __call__(self, x: Array, embedding: Array) -> Array:
+        """Map (H, W, C) to (H, W, width)."""
+        scale, shift = jnp.split(nn.Dense(2 * x.shape[-1])(embedding).astype(self.dtype), 2)
+        h = nn.silu(PixelNorm()(x) * (1 + scale) + shift)
+        h = nn.Conv(self.width, (3, 3), dtype=self.dtype)(h)
+        h = nn.silu(PixelNorm()(h))
+        zeros = nn.initializers.zeros
+        h = nn.Conv(self.width, (3, 3), dtype=self.dtype, kernel_init=zeros)(h)
+        skip = x
+        if x.shape[-1] != self.width:
+            skip = nn.Conv(self.width, (1, 1), use_bias=False, dtype=self.dtype)(x)
+        return skip + h
+
+
+class Attention(nn.Module):
+    """Self-attention over all pixels, added to its input; the projection out starts at zero."""
+
+    heads: int
+    dtype: jnp.dtype
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """Map (H, W, C) to (H, W, C)."""
+        height, width, channels = x.shape
+        qkv = nn.Dense(3 * channels, use_bias=False, dtype=self.dtype)(PixelNorm()(x))
+        qkv = qkv.reshape(height * width, 3, self.heads, channels // self.heads)
+        h = jax.nn.dot_product_attention(qkv[:, 0], qkv[:, 1], qkv[:, 2])
+        h = h.reshape(height, width, channels)
+        return x + nn.Dense(channels, dtype=self.dtype, kernel_init=nn.initializers.zeros)(h)

@@ -1,0 +1,175 @@
+"""The door: keys, batches, devices, progress. Inside it everything is one image."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, PyTree
+
+from jaxir.denoisers import Denoiser, Estimate, on
+from jaxir.mesh import data_mesh, split
+from jaxir.processes import Process, log_snr_times
+from jaxir.samplers.discrete import Discrete
+from jaxir.samplers.sampler import Sampler
+from jaxir.typing import Image, Images, Key, Scalar, Times
+
+START = 2**31 - 1
+"""The fold of a draw's key that makes its first state; steps fold in their number."""
+
+Callback = Callable[[int, int], None]
+"""(done, total) -> None, called now and then; it may raise, which cancels the sampling."""
+
+
+class Samples(eqx.Module):
+    """Independent draws from a law of images.
+
+    Attributes:
+        images: (n, H, W, C).
+        diagnostics: numbers about the run: `seconds`, `evaluations` of the denoiser for each image (discrete
+            samplers) or `solver_steps` (continuous ones), and the largest value on the way of whatever a
+            guidance reports (MMPS: `residual` of its solve).
+    """
+
+    images: Images
+    diagnostics: dict[str, float]
+
+    @property
+    def mean(self) -> Image:
+        """The mean over draws, the estimate of least squared error as the draws become many."""
+        return jnp.mean(self.images, axis=0)
+
+    @property
+    def std(self) -> Image:
+        """The standard deviation over draws, at each pixel (unbiased); needs two draws."""
+        if len(self.images) < 2:
+            raise ValueError("the deviation of 1 sample is not defined: draw samples=2 or more")
+        return jnp.std(self.images, axis=0, ddof=1)
+
+    def quantile(self, q: float | Array) -> Array:
+        """The `q` quantile over draws, at each pixel, 0 ≤ q ≤ 1."""
+        return jnp.quantile(self.images, jnp.asarray(q), axis=0)
+
+
+def sample(
+    key: Key,
+    denoiser: Denoiser,
+    y: Array | None = None,
+    *,
+    shape: tuple[int, int, int],
+    sampler: Sampler = Discrete(),
+    times: int | Times = 50,
+    samples: int = 1,
+    chunk: int | None = None,
+    process: Process | None = None,
+    callback: Callback | None = None,
+) -> Samples:
+    """Draw images from a denoiser's law, or from its posterior where the denoiser is guided.
+
+    Draw i depends on `fold_in(key, i)` alone: the same whatever `samples`, `chunk` and the number of devices, over
+    which the draws are spread where they divide.
+
+    Args:
+        key: a JAX random key.
+        denoiser: D(x, t, y).
+        y: the measurement, given to the denoiser at every step.
+        shape: (H, W, C) of the images.
+        sampler: how to go from noise to image.
+        times: decreasing times inside the span, or how many, equally spaced in log-SNR.
+        samples: number of draws.
+        chunk: draws at a time, which bounds the memory; all by default.
+        process: another process to sample on than the denoiser's own.
+        callback: gets (done, total) as the work goes on; raise in it to cancel.
+
+    Raises:
+        ValueError: if samples, chunk or times are not as described.
+        FloatingPointError: if an image is not finite.
+    """
+    if samples < 1:
+        raise ValueError(f"samples is {samples}, expected at least 1")
+    if chunk is not None and chunk < 1:
+        raise ValueError(f"chunk is {chunk}, expected at least 1")
+    if process is not None:
+        denoiser = on(process, denoiser)
+    grid = log_snr_times(denoiser.process, times) if isinstance(times, int) else jnp.asarray(times)
+    _check_grid(grid, denoiser.process)
+    size = min(chunk or samples, samples)
+    windows = sampler.windows(len(grid) - 1)
+    total, done, began, parts = -(-samples // size) * len(windows), 0, time.perf_counter(), []
+    for first in range(0, samples, size):
+        numbers = jnp.arange(first, first + size)
+        keys = _spread(jax.vmap(jax.random.fold_in, (None, 0))(key, numbers))
+        state = _start(keys, denoiser, sampler, jnp.zeros(shape), grid, y)
+        for window in windows:
+            state = _run(keys, denoiser, sampler, state, grid, y, *window)
+            done += 1
+            if callback is not None:
+                jax.block_until_ready(state)
+                callback(done, total)
+        parts.append(_finish(denoiser, sampler, state, grid, y))
+    estimate = jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[:samples], *parts)
+    bad = int(jnp.sum(~jnp.isfinite(estimate.x0_hat).all(axis=(1, 2, 3))))
+    if bad:
+        raise FloatingPointError(
+            f"{bad} of {samples} samples are not finite: use more steps, a smaller guidance scale, or another method"
+        )
+    info = {name: float(np.max(value)) for name, value in (estimate.info or {}).items()}
+    seconds = time.perf_counter() - began
+    return Samples(estimate.x0_hat, {**sampler.report(grid), "seconds": seconds, **info})
+
+
+def _check_grid(times: Times, process: Process) -> None:
+    grid, (low, high) = np.asarray(times), process.span
+    if grid.ndim != 1 or not grid.size or np.any(np.diff(grid) >= 0):
+        raise ValueError(f"times has shape {grid.shape}, expected a strictly decreasing list of times")
+    slack = 1e-6 * (high - low)
+    if grid[0] > high + slack or grid[-1] < low - slack:
+        raise ValueError(
+            f"times run from {grid[0]} to {grid[-1]}, expected them inside the span {process.span} "
+            f"of {type(process).__name__}"
+        )
+
+
+def _spread(keys: Key) -> Key:
+    """The keys over all devices, where they divide."""
+    mesh = data_mesh()
+    return jax.device_put(keys, split(mesh)) if len(keys) % mesh.size == 0 else keys
+
+
+@jax.jit
+def _start(
+    keys: Key, denoiser: Denoiser, sampler: Sampler, like: Image, times: Times, y: Array | None
+) -> PyTree:
+    def one(key: Key) -> PyTree:
+        law = denoiser.process.start(like, times[0], y)
+        x = law.sample(jax.random.fold_in(key, START))
+        return sampler.init(denoiser, x, times, y)
+
+    return jax.vmap(one)(keys)
+
+
+@jax.jit
+def _run(
+    keys: Key,
+    denoiser: Denoiser,
+    sampler: Sampler,
+    state: PyTree,
+    times: Times,
+    y: Array | None,
+    start: Scalar,
+    stop: Scalar,
+) -> PyTree:
+    run = functools.partial(sampler.run, denoiser=denoiser, times=times, y=y, start=start, stop=stop)
+    return jax.vmap(lambda key, state: run(key, state=state))(keys, state)
+
+
+@jax.jit
+def _finish(
+    denoiser: Denoiser, sampler: Sampler, state: PyTree, times: Times, y: Array | None
+) -> Estimate:
+    return jax.vmap(lambda state: sampler.finish(denoiser, state, times, y))(state)

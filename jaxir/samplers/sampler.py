@@ -1,0 +1,52 @@
+"""Many steps: the interface that every driver has, for one image.
+
+A sampler is three pure functions: `init` at the first time, `run` over a window of the grid, `finish` at the last time.
+Windows exist so that the caller gets control back now and then, to move a progress bar or to stop; their bounds are
+traced, so one compiled program serves all of them.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+
+import equinox as eqx
+from jaxtyping import Array, PyTree
+
+from jaxir.denoisers import Denoiser, Estimate
+from jaxir.typing import Image, Key, Scalar, Times
+
+
+class Sampler(eqx.Module):
+    """From a state at times[0] to an estimate of the clean image at times[-1]."""
+
+    def windows(self, steps: int) -> Sequence[tuple[int, int]]:
+        """Windows [start, stop) that cover the `steps` intervals of the grid; one, unless overridden."""
+        return [(0, steps)]
+
+    def report(self, times: Times) -> dict[str, float]:
+        """What is known of the cost beforehand, for `Samples.diagnostics`."""
+        return {}
+
+    @abc.abstractmethod
+    def init(self, denoiser: Denoiser, x: Image, times: Times, y: Array | None) -> PyTree:
+        """The state of the sampler at the start."""
+
+    @abc.abstractmethod
+    def run(
+        self,
+        key: Key,
+        denoiser: Denoiser,
+        state: PyTree,
+        times: Times,
+        y: Array | None,
+        start: int | Scalar,
+        stop: int | Scalar,
+    ) -> PyTree:
+        """Go through the intervals [start, stop) of the grid."""
+
+    @abc.abstractmethod
+    def finish(
+        self, denoiser: Denoiser, state: PyTree, times: Times, y: Array | None
+    ) -> Estimate:
+        """The estimate of the clean image at the last time, with the largest `info` seen on the way."""

@@ -1,0 +1,90 @@
+"""What a training run is: one value that names its objects."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import jax.numpy as jnp
+import optax
+
+from jaxir.data import Source
+from jaxir.denoisers import NetworkDenoiser, Preconditioned, Prediction
+from jaxir.losses import Weighting, output_weight
+from jaxir.networks import UNet
+from jaxir.processes import Process, uniform_law
+from jaxir.typing import Key, Params, Scalar, Times
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """A training run, as a file in `experiments/` returns it.
+
+    Args:
+        name: a short name, for the run's folder.
+        source: opens the training images; called once, when training starts.
+        network: the network.
+        process: how images are corrupted in training.
+        optimizer: number of steps -> an optax transformation with its schedule.
+        prediction: what the network's output means.
+        data_std: standard deviation of clean images in [-1, 1].
+        weighting: factor on ‖x̂0 − x0‖².
+        times: (key, process, count) -> training times.
+        steps: optimiser steps.
+        batch: images a step, over all devices.
+        crop: side of the square crops.
+        ema: decay of the average of the weights; it is shortened at the start to (1 + step)/(10 + step).
+        seed: for weights, data and noise.
+    """
+
+    name: str
+    source: Callable[[], Source]
+    network: UNet
+    process: Process
+    optimizer: Callable[[int], optax.GradientTransformation]
+    prediction: Prediction = Preconditioned()
+    data_std: float = 0.5
+    weighting: Weighting = output_weight
+    times: Callable[[Key, Process, int], Times] = uniform_law
+    steps: int = 10_000
+    batch: int = 16
+    crop: int = 64
+    ema: float = 0.999
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for field in ("steps", "batch", "crop"):
+            if getattr(self, field) < 1:
+                raise ValueError(f"{field} is {getattr(self, field)}, expected at least 1")
+        if not 0 <= self.ema < 1:
+            raise ValueError(f"ema is {self.ema}, expected a decay in [0, 1) such as 0.999")
+
+    def denoiser(self, params: Params) -> NetworkDenoiser:
+        """The denoiser with these weights."""
+        return NetworkDenoiser(
+            self.process, params, self.network.apply, self.prediction, self.data_std
+        )
+
+
+def warmup_stable_decay(
+    peak: float, steps: int, *, warmup: int = 100, decay: float = 0.3
+) -> optax.Schedule:
+    """A rate that rises linearly, stays at `peak`, and falls to zero along 1 − √ over the last part of the run.
+
+    Since the plateau does not know the total, an interrupted run may be resumed with another number of steps.
+
+    Args:
+        peak: learning rate of the plateau.
+        steps: total steps.
+        warmup: steps of the rise.
+        decay: fraction of the steps in which the rate falls.
+
+    Source: [hagele2024scaling] Sec. 3 (cooldown with 1 − √).
+    """
+    start = steps - max(1, int(decay * steps))
+
+    def rate(step: Scalar) -> Scalar:
+        done = jnp.clip((step - start) / (steps - start), 0.0, 1.0)
+        return peak * jnp.minimum(1.0, (step + 1) / warmup) * (1 - jnp.sqrt(done))
+
+    return rate

@@ -1,0 +1,67 @@
+"""One step back in time: from x_t to the law of x_s, s < t.
+
+A transition is a value without weights: the denoiser is an argument of `step`. So a method is named before a network
+is loaded, guidance can wrap a transition, and weights stay arguments of every compiled function.
+"""
+
+from __future__ import annotations
+
+import abc
+from typing import NamedTuple
+
+import equinox as eqx
+from jaxtyping import Array, PyTree
+
+from jaxir.denoisers import Denoiser, Estimate
+from jaxir.gaussian import Gaussian
+from jaxir.processes import Process
+from jaxir.typing import Image, Scalar
+
+
+class Step(NamedTuple):
+    """What a step returns.
+
+    Attributes:
+        law: the law of x_s; the driver draws from it.
+        carry: what the next step may want to know (the history of a multistep method).
+        info: scalars worth reporting, or None.
+    """
+
+    law: Gaussian
+    carry: PyTree
+    info: PyTree
+
+
+class Transition(eqx.Module):
+    """The interface: one evaluation of the denoiser, then the law of the next state."""
+
+    def init(self, x: Image) -> PyTree:
+        """The carry before the first step; None where a method has no history."""
+        return None
+
+    @abc.abstractmethod
+    def advance(
+        self,
+        process: Process,
+        carry: PyTree,
+        x: Image,
+        estimate: Estimate,
+        t: Scalar,
+        s: Scalar,
+        y: Array | None = None,
+    ) -> tuple[Gaussian, PyTree]:
+        """The law of x_s and the new carry, from an estimate that is known already."""
+
+    def step(
+        self,
+        denoiser: Denoiser,
+        carry: PyTree,
+        x: Image,
+        t: Scalar,
+        s: Scalar,
+        y: Array | None = None,
+    ) -> Step:
+        """Evaluate the denoiser at (x, t) and advance to s."""
+        estimate = denoiser.estimate(x, t, y)
+        law, carry = self.advance(denoiser.process, carry, x, estimate, t, s, y)
+        return Step(law, carry, estimate.info)
