@@ -51,7 +51,8 @@ def validation() -> ImageFolder:
 
 def optimizer(steps: int) -> optax.GradientTransformation:
     """Adam with a plateau, which allows a resumed run to be longer than the first."""
-    return optax.chain(optax.clip_by_global_norm(1.0), optax.adam(warmup_stable_decay(1.5e-3, steps)))
+    rate = warmup_stable_decay(1.5e-3, steps)
+    return optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate))
 
 
 def experiment() -> Experiment:
@@ -67,4 +68,5 @@ def experiment() -> Experiment:
         batch=16,
         crop=64,
         ema=0.999,
+        validation=validation,
     )

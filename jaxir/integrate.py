@@ -98,16 +98,16 @@ def solve_sde(
     solver = solver or dfx.Euler()
     like = jax.ShapeDtypeStruct(x.shape, x.dtype)
     abstract = getattr(solver, "minimal_levy_area", dfx.AbstractBrownianIncrement)
-    levy = next(
+    levy: type = next(
         area
         for area in (dfx.BrownianIncrement, dfx.SpaceTimeLevyArea, dfx.SpaceTimeTimeLevyArea)
         if issubclass(area, abstract)
     )
     path = dfx.UnsafeBrownianPath(like, key, levy_area=levy)
     identity = lx.IdentityLinearOperator(like)
-    terms = dfx.MultiTerm(
+    terms: dfx.MultiTerm = dfx.MultiTerm(
         dfx.ODETerm(lambda t, x, _: drift(t, x)),
-        dfx.ControlTerm(lambda t, x, _: identity * diffusion(t).astype(x.dtype), path),
+        dfx.ControlTerm(lambda t, x, _: identity * diffusion(jnp.asarray(t)).astype(x.dtype), path),
     )
     solution = dfx.diffeqsolve(
         terms,

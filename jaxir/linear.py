@@ -107,5 +107,5 @@ def pseudo_inverse(f: LinearMap, f_adjoint: LinearMap, y: Array) -> Array:
         return jax.tree.map(jnp.conj, solve(None, jax.tree.map(jnp.conj, rhs)))
 
     with jax.default_matmul_precision("highest"):
-        zero = jnp.zeros_like(f_adjoint(y))
-        return jax.lax.custom_linear_solve(matvec, (y, zero), solve, transpose_solve)[1]
+        rhs = (y, 0 * f_adjoint(y))  # not a constant: JAX 0.10 wants a tangent for each part
+        return jax.lax.custom_linear_solve(matvec, rhs, solve, transpose_solve)[1]

@@ -46,6 +46,15 @@ def x64() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module")
+def quick_compile() -> Iterator[None]:
+    """Compile with few optimisations, six times as fast: for tests that compile more than they compute."""
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
+
+
 @pytest.fixture(scope="session")
 def data() -> Path:
     """The folder of development data, JAXIR_DATA or ../shared/data beside the checkout."""

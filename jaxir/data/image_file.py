@@ -1,11 +1,203 @@
-"""PLACEHOLDER until the real image_file.py lands."""
+"""Images in files: floats in [-1, 1] inside, 8 bits outside; a file is whole or it is not there."""
+
+from __future__ import annotations
+
+import os
+import uuid
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
-class ImageFileError(ValueError): pass
-def read_image(path):
+from jaxtyping import Float, Inexact, UInt
+
+if TYPE_CHECKING:
+    from PIL import Image as Pillow
+
+FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
+    ".bmp": ("BMP", {}),
+    ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".png": ("PNG", {}),
+    ".tif": ("TIFF", {}),
+    ".tiff": ("TIFF", {}),
+    ".webp": ("WEBP", {"lossless": True}),
+}
+"""Pillow's name of each format by the end of the file's name, and how it is written."""
+
+
+class ImageFileError(ValueError):
+    """An image file cannot be read or must not be written; one line says why."""
+
+
+def read_image(path: str | Path) -> Float[np.ndarray, "h w c"]:
+    """The image in a file as float32 in [-1, 1]: one channel if it is grey, else red, green and blue.
+
+    v ↦ 2 v/255 − 1, and 2 v/65535 − 1 for grey of 16 bits. It is turned as its EXIF orientation says. A palette
+    is looked up. Where some pixels are transparent the colours are returned, the transparency is dropped
+    and a UserWarning says so. Of several frames it is the first.
+
+    Raises:
+        ImageFileError: if the file is missing, empty, truncated, too large or no image, or holds what Pillow
+            would cut to 8 bits without a word (16 bits a channel in colour) or has no range (floats).
+    """
+    from PIL import Image, ImageOps
+
+    path = Path(path)
+    _expect_file(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as file:
+                _expect_known_depth(file, path)
+                file.load()
+                pixels, transparent = _decode(ImageOps.exif_transpose(file))
+    except ImageFileError:
+        raise
+    except Image.UnidentifiedImageError as error:
+        raise ImageFileError(
+            f"{path} is not an image that Pillow knows: give a PNG, JPEG, TIFF or WebP file"
+        ) from error
+    except Image.DecompressionBombError as error:
+        raise ImageFileError(
+            f"{path} says that it has more pixels than Pillow trusts ({2 * (Image.MAX_IMAGE_PIXELS or 0)}): "
+            "raise PIL.Image.MAX_IMAGE_PIXELS if you know the file"
+        ) from error
+    except Exception as error:  # decoders raise whatever comes up on broken data
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise ImageFileError(f"{path} cannot be decoded ({why}): get the file again") from error
+    if transparent:
+        warnings.warn(
+            f"{path} is partly transparent: its colours are read and its transparency is dropped",
+            stacklevel=2,
+        )
+    scale = np.float32(np.iinfo(pixels.dtype).max / 2)
+    image = pixels.astype(np.float32) / scale - 1
+    return image[..., None] if image.ndim == 2 else image
+
+
+def write_image(
+    path: str | Path, image: Inexact[np.ndarray, "h w c"], *, overwrite: bool = False
+) -> None:
+    """Write an image with 8 bits a channel, in the format that the name's end says (JPEG at quality 95).
+
+    Values are clipped to [-1, 1] and rounded to the nearest of 256 levels. The file is written beside its place
+    and moved there when it is complete.
+
+    Args:
+        path: where; its folder exists.
+        image: of shape (H, W, 1) or (H, W, 3), float in [-1, 1].
+        overwrite: whether a file that exists may be replaced.
+
+    Raises:
+        ImageFileError: if the file exists and `overwrite` is not set, if its folder does not or its name ends
+            in no known format, and if the image has another shape, holds integers or is not finite.
+    """
     from PIL import Image
-    a=np.asarray(Image.open(path).convert("RGB"),np.float32)/127.5-1
-    return a
-def write_image(path,image,*,overwrite=False):
-    from PIL import Image
-    Image.fromarray(np.round((np.clip(image,-1,1)+1)*127.5).astype(np.uint8)).save(path)
-def image_files(folder): return sorted(p for p in folder.rglob("*") if p.suffix in (".jpg",".png"))
+
+    path = Path(path)
+    pixels = _quantise(image, path)
+    _expect_place(path, overwrite=overwrite)
+    form, options = FORMATS[path.suffix.lower()]
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        with part.open("xb") as file:
+            Image.fromarray(pixels).save(file, form, **options)
+        os.replace(part, path)
+    except OSError as error:
+        raise ImageFileError(
+            f"{path} cannot be written ({error.strerror or error}): choose another place"
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def image_files(folder: str | Path) -> list[Path]:
+    """The image files of a folder and its subfolders, by the ends of their names, sorted; hidden ones are not.
+
+    Raises:
+        ImageFileError: if it is not a folder, or holds no image.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "does not exist"
+        raise ImageFileError(f"{folder} {what}: give a folder of images")
+    found = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in FORMATS and path.is_file() and not path.name.startswith(".")
+    )
+    if not found:
+        raise ImageFileError(
+            f"{folder} holds no image: files are looked for whose names end in {', '.join(FORMATS)}"
+        )
+    return found
+
+
+def _expect_file(path: Path) -> None:
+    if path.is_dir():
+        raise ImageFileError(f"{path} is a folder: give an image file")
+    if not path.exists():
+        raise ImageFileError(f"{path} does not exist: give an image file")
+    if path.is_file() and path.stat().st_size == 0:
+        raise ImageFileError(f"{path} is empty (0 bytes): get the file again")
+
+
+def _expect_known_depth(file: Pillow.Image, path: Path) -> None:
+    """Raise unless the pixels have 8 bits, or 16 in grey; `tile` tells what the decoder is about to unpack."""
+    raw = [str(tile[3]) for tile in getattr(file, "tile", [])]
+    if file.mode in ("I", "F"):
+        raise ImageFileError(
+            f"{path} holds numbers of 32 bits, whose range is not known: convert it to 8 or 16 bits"
+        )
+    if not file.mode.startswith("I;16") and any(";16" in args or "65535" in args for args in raw):
+        raise ImageFileError(
+            f"{path} holds 16 bits a channel, which Pillow would cut to 8 without a word: "
+            "convert it to 8 bits, or to grey without transparency"
+        )
+
+
+def _decode(
+    file: Pillow.Image,
+) -> tuple[UInt[np.ndarray, "h w"] | UInt[np.ndarray, "h w 3"], bool]:
+    """The pixels, uint8 or uint16, and whether some are transparent."""
+    if file.mode.startswith("I;16"):
+        return np.asarray(file).astype(np.uint16), False
+    transparent = False
+    if file.has_transparency_data:
+        transparent = bool(np.asarray(file.convert("RGBA"))[..., 3].min() < 255)
+    grey = file.mode in ("1", "L", "LA", "La")
+    return np.asarray(file.convert("L" if grey else "RGB")), transparent
+
+
+def _expect_place(path: Path, *, overwrite: bool) -> None:
+    if path.suffix.lower() not in FORMATS:
+        raise ImageFileError(
+            f"{path} ends in {path.suffix!r}, which is no known format: use {', '.join(FORMATS)}"
+        )
+    if path.is_dir():
+        raise ImageFileError(f"{path} is a folder: give the name of a file in it")
+    if path.exists() and not overwrite:
+        raise ImageFileError(f"{path} exists: choose another name, or allow it to be overwritten")
+    if not path.parent.is_dir():
+        raise ImageFileError(f"{path.parent} is not a folder: create it first")
+
+
+def _quantise(image: Inexact[np.ndarray, "h w c"], path: Path) -> UInt[np.ndarray, "h w *c"]:
+    image = np.asarray(image)
+    if image.ndim != 3 or image.shape[2] not in (1, 3) or image.size == 0:
+        raise ImageFileError(
+            f"the image for {path} has shape {image.shape}, expected (H, W, 1) or (H, W, 3)"
+        )
+    if image.dtype.kind in "biu":
+        raise ImageFileError(
+            f"the image for {path} has dtype {image.dtype}, expected floats in [-1, 1]: "
+            "pass x / 127.5 - 1 for 8 bits"
+        )
+    image = image.astype(np.float32)
+    if bad := int(np.sum(~np.isfinite(image))):
+        raise ImageFileError(
+            f"the image for {path} has {bad} values that are not finite: nothing was written"
+        )
+    pixels = np.round((np.clip(image, -1, 1) + 1) * np.float32(127.5)).astype(np.uint8)
+    return pixels[..., 0] if pixels.shape[2] == 1 else pixels

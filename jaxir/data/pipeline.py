@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 
 import numpy as np
 
@@ -39,8 +39,14 @@ def crop_batch(source: Source, *, seed: int, step: int, batch: int, size: int) -
     return np.stack(crops)
 
 
-def prefetch(make: Callable[[int], np.ndarray], start: int, stop: int) -> Iterator[np.ndarray]:
-    """`make(step)` for start ≤ step < stop, two steps ahead on a thread; errors surface at the consumer."""
+def prefetch(
+    make: Callable[[int], np.ndarray], start: int, stop: int
+) -> Generator[np.ndarray, None, None]:
+    """`make(step)` for start ≤ step < stop, two steps ahead on a thread.
+
+    An error of `make` surfaces at its step. Closing the iterator stops the thread; put it into `contextlib.closing`,
+    since an exception in a loop over it keeps it alive.
+    """
     ready: queue.Queue = queue.Queue(maxsize=2)
     closed = threading.Event()
 

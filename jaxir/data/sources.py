@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from jaxir.data.image_file import image_files, read_image
+from jaxir.data.image_file import ImageFileError, image_files, read_image
 
 
 class Source(Protocol):
@@ -32,12 +32,16 @@ class ImageFolder:
         leave_out: SHA-256 digests (hex) of files that must not be used.
 
     Raises:
-        ImageFileError: if a folder is missing or holds no image.
+        ImageFileError: if a folder is missing or holds no image, or if every image is left out.
     """
 
     def __init__(self, folders: Sequence[str | Path], *, leave_out: Collection[str] = ()) -> None:
         found = [path for folder in folders for path in image_files(Path(folder))]
-        self.paths = [path for path in found if _digest(path) not in leave_out]
+        self.paths = [path for path in found if not leave_out or _digest(path) not in leave_out]
+        if not self.paths:
+            raise ImageFileError(
+                f"{', '.join(map(str, folders))}: {len(found)} images, all of them in leave_out"
+            )
         self._decoded: dict[int, np.ndarray] = {}
 
     def __len__(self) -> int:

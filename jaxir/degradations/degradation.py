@@ -46,6 +46,8 @@ class Degradation(eqx.Module):
 
     def expect_measurement(self, y: Measurement) -> None:
         """Raise a ValueError, at trace time, unless `y` has the shape of the degradation's output."""
+        if y is None:
+            raise ValueError("y is None but guidance needs the measurement: pass y=...")
         shape = self.operator.output_shape
         smaller = len(shape) == 3 and y.shape == self.operator.shape and shape[0] < y.shape[0]
         advice = (

@@ -11,6 +11,7 @@ import abc
 from typing import NamedTuple
 
 import equinox as eqx
+import jax
 from jaxtyping import Array, PyTree
 
 from jaxir.processes import Process
@@ -71,4 +72,7 @@ def on(process: Process, denoiser: Denoiser) -> Denoiser:
 
     Source: [kingma2021vdm] Sec. 5.1 (equivalence of diffusion processes); [karras2022edm] App. B.
     """
-    return denoiser if denoiser.process == process else _Remapped(process, denoiser)
+    same = eqx.tree_equal(denoiser.process, process)
+    if isinstance(same, jax.core.Tracer):  # inside jit the two cannot be compared
+        return _Remapped(process, denoiser)
+    return denoiser if same else _Remapped(process, denoiser)

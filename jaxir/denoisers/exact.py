@@ -35,9 +35,10 @@ class GaussianDenoiser(Denoiser):
     def estimate(self, x: Image, t: Scalar, y: Array | None = None) -> Estimate:
         """The linear conditional mean."""
         a, _, sigma = self.process.coefficients(t)
-        z = self.basis.T @ (x - self.process.centre(t, y) - a * self.mean).ravel()
         gain = a * self.variances / (a**2 * self.variances + sigma**2)
-        return Estimate(self.mean + (self.basis @ (gain * z)).reshape(x.shape))
+        with jax.default_matmul_precision("highest"):
+            z = self.basis.T @ (x - self.process.centre(t, y) - a * self.mean).ravel()
+            return Estimate(self.mean + (self.basis @ (gain * z)).reshape(x.shape))
 
 
 class MixtureDenoiser(Denoiser):
@@ -72,7 +73,7 @@ class MixtureDenoiser(Denoiser):
         square = jnp.sum(residual**2, axis=tuple(range(1, residual.ndim)))
         q = jax.nn.softmax(jnp.log(self.weights) - 0.5 * square / total)
         components = self.means + (a * self.variance / total) * residual
-        return Estimate(jnp.tensordot(q, components, axes=1))
+        return Estimate(jnp.tensordot(q, components, axes=1, precision="highest"))
 
 
 def gaussian_denoiser(
@@ -95,4 +96,3 @@ def gaussian_denoiser(
         )
     variances, basis = jnp.linalg.eigh(covariance)
     return GaussianDenoiser(process, mean, basis, jnp.maximum(variances, 0.0))
-

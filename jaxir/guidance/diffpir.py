@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from jaxir.degradations import Degradation
 from jaxir.denoisers import Denoiser, Estimate
-from jaxir.guidance.guided import Guided, noise_level, require_linear_gaussian
+from jaxir.guidance.guided import (
+    Guided,
+    noise_level,
+    require_linear_gaussian,
+    require_positive,
+)
 from jaxir.typing import Image, Measurement, Scalar
 
 
@@ -26,6 +31,7 @@ class DiffPIR(Guided):
 
     def __check_init__(self) -> None:
         require_linear_gaussian("DiffPIR", self.degradation)
+        require_positive("weight", self.weight)
 
     def estimate(self, x: Image, t: Scalar, y: Measurement | None = None) -> Estimate:
         """One evaluation, no gradient."""

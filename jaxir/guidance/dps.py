@@ -1,7 +1,7 @@
 """Diffusion posterior sampling: p(y | x_t) ≈ p(y | D(x_t)), for any differentiable operator and any noise.
 
-Two forms. `DPS` is the schedule-consistent denoiser, the closure put into Tweedie's formula. `PublishedDPS` is the step of
-the paper, an ancestral step minus a multiple of the gradient of the residual's norm: robust, and not calibrated.
+Two forms. `DPS` is the schedule-consistent denoiser, the closure put into Tweedie's formula. `PublishedDPS` is the
+step of the paper, an ancestral step minus a multiple of the gradient of the residual's norm: robust, not calibrated.
 """
 
 from __future__ import annotations
@@ -91,6 +91,7 @@ class PublishedDPS(Transition):
         y: Array | None = None,
     ) -> Step:
         """One evaluation and one pullback."""
+        self.degradation.expect_measurement(y)
 
         def distance(x: Image) -> tuple[Scalar, Estimate]:
             estimate = denoiser.estimate(x, t)
@@ -99,4 +100,4 @@ class PublishedDPS(Transition):
 
         gradient, estimate = jax.grad(distance, has_aux=True)(x)
         law, carry = self.advance(denoiser.process, carry, x, estimate, t, s)
-        return Step(Gaussian(law.mean - self.scale * gradient, law.scale), carry, estimate.info)
+        return Step(Gaussian(law.mean - self.scale * gradient, law.scale), carry, estimate)

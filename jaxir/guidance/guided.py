@@ -42,7 +42,12 @@ class Guided(Denoiser):
         return self.denoiser.process
 
     def residual(self, x0_hat: Image, y: Measurement) -> Measurement:
-        """y − A x̂0."""
+        """y − A x̂0.
+
+        Raises:
+            ValueError: if `y` is missing or is not of the degradation's output shape.
+        """
+        self.degradation.expect_measurement(y)
         return y - self.degradation.operator(x0_hat)
 
     def snr_scale(self, t: Scalar) -> Scalar:
@@ -71,6 +76,16 @@ def require_linear_gaussian(method: str, degradation: Degradation) -> None:
             f"{method} needs Gaussian noise, got {type(degradation.noise).__name__}: use DPS, "
             "which takes any log-likelihood"
         )
+
+
+def require_positive(name: str, value: float | Scalar) -> None:
+    """Refuse a hyper-parameter that is not positive; inside `jit` its value is not known.
+
+    Raises:
+        ValueError: if it is 0 or less.
+    """
+    if not isinstance(value, jax.core.Tracer) and not value > 0:
+        raise ValueError(f"{name} is {value}, expected a positive number")
 
 
 def noise_level(degradation: Degradation) -> Scalar:

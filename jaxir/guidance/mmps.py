@@ -64,4 +64,4 @@ class MMPS(Guided):
 
 def _dot(u: Measurement, v: Measurement) -> Scalar:
     """The real inner product, also of complex arrays."""
-    return jnp.vdot(u, v).real
+    return jnp.vdot(u, v, precision="highest").real

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from jaxir.degradations import Degradation
 from jaxir.denoisers import Denoiser, Estimate
-from jaxir.guidance.guided import Guided, noise_level, pullback, require_linear_gaussian
+from jaxir.guidance.guided import (
+    Guided,
+    noise_level,
+    pullback,
+    require_linear_gaussian,
+    require_positive,
+)
 from jaxir.typing import Image, Measurement, Scalar
 
 
@@ -27,6 +33,7 @@ class PiGDM(Guided):
 
     def __check_init__(self) -> None:
         require_linear_gaussian("PiGDM", self.degradation)
+        require_positive("variance", self.variance)
 
     def estimate(self, x: Image, t: Scalar, y: Measurement | None = None) -> Estimate:
         """One evaluation and one pullback."""

@@ -57,6 +57,8 @@ class UNet:
             raise ValueError(
                 f"heads is {self.heads} but the coarsest width {self.widths[-1]} is not a multiple of it"
             )
+        if self.dtype not in ("float32", "bfloat16"):
+            raise ValueError(f"dtype is {self.dtype!r}, expected 'float32' or 'bfloat16'")
 
     @property
     def stride(self) -> int:
@@ -87,7 +89,8 @@ class UNet:
         height, width, _ = x.shape
         padding = [(0, -height % self.stride), (0, -width % self.stride), (0, 0)]
         padded = jnp.pad(x, padding, mode="reflect" if min(height, width) > 1 else "edge")
-        out = _UNet(self).apply({"params": params}, padded, jnp.asarray(condition, jnp.float32))
+        condition = jnp.asarray(condition, jnp.float32)
+        out = jnp.asarray(_UNet(self).apply({"params": params}, padded, condition))
         return out[:height, :width].astype(x.dtype)
 
     def size(self) -> int:

@@ -45,7 +45,7 @@ def save_denoiser(folder: str | Path, denoiser: NetworkDenoiser, network: UNet) 
         "network": _describe(network),
         "process": _describe(denoiser.process),
         "prediction": _describe(denoiser.prediction),
-        "data_std": denoiser.data_std,
+        "data_std": float(denoiser.data_std),
         "range": "[-1, 1]",
         "sha256": hashlib.sha256(data).hexdigest(),
     }
@@ -70,20 +70,23 @@ def load(name_or_path: str | Path) -> NetworkDenoiser:
     from safetensors.numpy import load as load_safetensors
 
     folder = _find(name_or_path)
+    for name in ("config.json", "model.safetensors"):
+        if not (folder / name).is_file():
+            raise WeightsError(
+                f"{folder / name} is missing: weights are config.json + model.safetensors"
+            )
     try:
         config = json.loads((folder / "config.json").read_text())
         network = _build(_NETWORKS, config["network"])
         process = _build(_PROCESSES, config["process"])
         prediction = _build(_PREDICTIONS, config["prediction"])
         data_std, digest = float(config["data_std"]), config["sha256"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise WeightsError(
-            f"{folder / 'config.json'} is not a configuration of jaxir ({error!r}): "
+            f"{folder / 'config.json'} is not a configuration of jaxir ({type(error).__name__}: {error}): "
             "export the weights again with jaxir train"
         ) from error
     path = folder / "model.safetensors"
-    if not path.is_file():
-        raise WeightsError(f"{path} is missing: copy it beside config.json")
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != digest:
         raise WeightsError(
@@ -103,6 +106,17 @@ def shipped() -> list[str]:
     return sorted(path.parent.name for path in SHIPPED.glob("*/config.json"))
 
 
+def describe(name_or_path: str | Path) -> str:
+    """The card of some weights, or their configuration where they have none.
+
+    Raises:
+        WeightsError: if there is no such folder or name.
+    """
+    folder = _find(name_or_path)
+    card = folder / "README.md"
+    return card.read_text() if card.is_file() else (folder / "config.json").read_text()
+
+
 def _find(name_or_path: str | Path) -> Path:
     for folder in (Path(name_or_path), SHIPPED / str(name_or_path)):
         if folder.is_dir():
@@ -115,14 +129,22 @@ def _find(name_or_path: str | Path) -> Path:
 
 def _describe(value: Any) -> dict[str, Any]:
     fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    return {"class": type(value).__name__, **fields}
+    return {"class": type(value).__name__, **jax.tree.map(_plain, fields)}
+
+
+def _plain(value: Any) -> Any:
+    """A number out of an array: a denoiser that went through `jit` holds its settings as arrays."""
+    return value.item() if isinstance(value, np.ndarray | np.generic | jax.Array) else value
 
 
 def _build(known: dict[str, Any], description: dict[str, Any]) -> Any:
     arguments = {
         k: tuple(v) if isinstance(v, list) else v for k, v in description.items() if k != "class"
     }
-    return known[description["class"]](**arguments)
+    name = description["class"]
+    if name not in known:
+        raise ValueError(f"{name!r} is not one of {', '.join(known)}")
+    return known[name](**arguments)
 
 
 def _flatten(params: Params) -> dict[str, np.ndarray]:

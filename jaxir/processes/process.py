@@ -92,7 +92,9 @@ class Process(eqx.Module):
     def forward(self, x: Image, s: Scalar, t: Scalar, y: Image | None = None) -> Gaussian:
         """The law of x_t given x_s for s < t: N((a_t/a_s)(x_s − b_s y) + b_t y, σ_t² − (a_t/a_s)² σ_s²)."""
         ratio = self.coefficients(t).a / self.coefficients(s).a
-        std = self.coefficients(t).sigma * jnp.sqrt(-jnp.expm1(2 * (self.log_snr(t) - self.log_snr(s))))
+        std = self.coefficients(t).sigma * jnp.sqrt(
+            -jnp.expm1(2 * (self.log_snr(t) - self.log_snr(s)))
+        )
         return Gaussian(ratio * (x - self.centre(s, y)) + self.centre(t, y), std)
 
     def eps(self, x: Image, t: Scalar, x0_hat: Image, y: Image | None = None) -> Image:

@@ -81,9 +81,7 @@ class ProbabilityFlow(Sampler):
             tolerance=self.tolerance,
         )
 
-    def finish(
-        self, denoiser: Denoiser, state: PyTree, times: Times, y: Array | None
-    ) -> Estimate:
+    def finish(self, denoiser: Denoiser, state: PyTree, times: Times, y: Array | None) -> Estimate:
         """D at the last time."""
         w, steps = state
         x, t = from_circle(denoiser, w, denoiser.process.log_snr(times[-1]), y)
@@ -104,7 +102,7 @@ class ReverseSDE(Sampler):
     solver: Solver | None = None
 
     def __check_init__(self) -> None:
-        if not self.noise >= 0:
+        if not isinstance(self.noise, jax.core.Tracer) and not self.noise >= 0:
             raise ValueError(f"noise is {self.noise}, expected 0 (the ODE) or more")
 
     def init(self, denoiser: Denoiser, x: Image, times: Times, y: Array | None) -> PyTree:
@@ -135,9 +133,7 @@ class ReverseSDE(Sampler):
             solver=self.solver,
         )
 
-    def finish(
-        self, denoiser: Denoiser, state: PyTree, times: Times, y: Array | None
-    ) -> Estimate:
+    def finish(self, denoiser: Denoiser, state: PyTree, times: Times, y: Array | None) -> Estimate:
         """D at the last time."""
         x, t = from_circle(denoiser, state, denoiser.process.log_snr(times[-1]), y)
         return denoiser.estimate(x, t, y)

@@ -15,7 +15,9 @@ from jaxir.typing import Image, Key, Scalar, Times
 
 
 class Discrete(Sampler):
-    """x_{i+1} ~ transition(x_i) for N times, then D at the last one: N evaluations in all.
+    """x_{i+1} ~ transition(x_i) along N times; the estimate at the last one is the image. N evaluations in all.
+
+    The step from the last time goes nowhere and is thrown away, so that the loop is one program with one network in it.
 
     With Python integers as bounds the loop is a `lax.scan` and can be differentiated; with traced bounds, as
     `sample` uses it, one program serves every window.
@@ -26,23 +28,21 @@ class Discrete(Sampler):
 
     transition: Transition = DDIM()
 
-    def windows(self, steps: int) -> Sequence[tuple[int, int]]:
+    def windows(self, count: int) -> Sequence[tuple[int, int]]:
         """About twenty windows."""
-        size = max(1, -(-steps // 20))
-        return [(start, min(start + size, steps)) for start in range(0, steps, size)]
+        size = -(-count // 20)
+        return [(start, min(start + size, count)) for start in range(0, count, size)]
 
     def report(self, times: Times) -> dict[str, float]:
         """Evaluations of the denoiser for each image."""
         return {"evaluations": len(times)}
 
     def init(self, denoiser: Denoiser, x: Image, times: Times, y: Array | None) -> PyTree:
-        """(state, carry, largest info so far)."""
+        """(state, carry, estimate), the estimate empty and its `info` at −∞."""
         carry = self.transition.init(x)
-        step = jax.eval_shape(
-            self.transition.step, denoiser, carry, x, times[0], times[0], y
-        )
-        info = jax.tree.map(lambda leaf: jnp.full(leaf.shape, -jnp.inf, leaf.dtype), step.info)
-        return x, carry, info
+        step = jax.eval_shape(self.transition.step, denoiser, carry, x, times[0], times[0], y)
+        empty = jax.tree.map(lambda leaf: jnp.full(leaf.shape, -jnp.inf, leaf.dtype), step.estimate)
+        return x, carry, empty
 
     def run(
         self,
@@ -54,22 +54,18 @@ class Discrete(Sampler):
         start: int | Scalar,
         stop: int | Scalar,
     ) -> PyTree:
-        """Step from times[start] to times[stop]; step i draws with `fold_in(key, i)`."""
+        """Visit times[start] to times[stop − 1]; visit i draws the next state with `fold_in(key, i)`."""
 
-        def body(i: Scalar, state: PyTree) -> PyTree:
-            x, carry, info = state
-            step = self.transition.step(denoiser, carry, x, times[i], times[i + 1], y)
+        def visit(i: Scalar, state: PyTree) -> PyTree:
+            x, carry, before = state
+            following = times[jnp.minimum(i + 1, len(times) - 1)]
+            step = self.transition.step(denoiser, carry, x, times[i], following, y)
             x = step.law.sample(jax.random.fold_in(key, i))
-            return x, step.carry, jax.tree.map(jnp.maximum, info, step.info)
+            worst = jax.tree.map(jnp.maximum, before.info, step.estimate.info)
+            return x, step.carry, step.estimate._replace(info=worst)
 
-        return jax.lax.fori_loop(start, stop, body, state)
+        return jax.lax.fori_loop(start, stop, visit, state)
 
-    def finish(
-        self, denoiser: Denoiser, state: PyTree, times: Times, y: Array | None
-    ) -> Estimate:
-        """D at the last time."""
-        x, _, info = state
-        estimate = denoiser.estimate(x, times[-1], y)
-        if jax.tree.structure(info) != jax.tree.structure(estimate.info):
-            return estimate._replace(info=info)
-        return estimate._replace(info=jax.tree.map(jnp.maximum, info, estimate.info))
+    def finish(self, denoiser: Denoiser, state: PyTree, times: Times, y: Array | None) -> Estimate:
+        """The estimate at the last time, with the largest `info` seen on the way."""
+        return state[2]

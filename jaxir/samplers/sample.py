@@ -99,7 +99,7 @@ def sample(
     grid = log_snr_times(denoiser.process, times) if isinstance(times, int) else jnp.asarray(times)
     _check_grid(grid, denoiser.process)
     size = min(chunk or samples, samples)
-    windows = sampler.windows(len(grid) - 1)
+    windows = sampler.windows(len(grid))
     total, done, began, parts = -(-samples // size) * len(windows), 0, time.perf_counter(), []
     for first in range(0, samples, size):
         numbers = jnp.arange(first, first + size)
@@ -126,7 +126,9 @@ def sample(
 def _check_grid(times: Times, process: Process) -> None:
     grid, (low, high) = np.asarray(times), process.span
     if grid.ndim != 1 or not grid.size or np.any(np.diff(grid) >= 0):
-        raise ValueError(f"times has shape {grid.shape}, expected a strictly decreasing list of times")
+        raise ValueError(
+            f"times has shape {grid.shape}, expected a strictly decreasing list of times"
+        )
     slack = 1e-6 * (high - low)
     if grid[0] > high + slack or grid[-1] < low - slack:
         raise ValueError(
@@ -164,7 +166,9 @@ def _run(
     start: Scalar,
     stop: Scalar,
 ) -> PyTree:
-    run = functools.partial(sampler.run, denoiser=denoiser, times=times, y=y, start=start, stop=stop)
+    run = functools.partial(
+        sampler.run, denoiser=denoiser, times=times, y=y, start=start, stop=stop
+    )
     return jax.vmap(lambda key, state: run(key, state=state))(keys, state)
 
 

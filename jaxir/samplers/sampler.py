@@ -20,9 +20,9 @@ from jaxir.typing import Image, Key, Scalar, Times
 class Sampler(eqx.Module):
     """From a state at times[0] to an estimate of the clean image at times[-1]."""
 
-    def windows(self, steps: int) -> Sequence[tuple[int, int]]:
-        """Windows [start, stop) that cover the `steps` intervals of the grid; one, unless overridden."""
-        return [(0, steps)]
+    def windows(self, count: int) -> Sequence[tuple[int, int]]:
+        """Windows [start, stop) over a grid of `count` times: one over all of its intervals, unless overridden."""
+        return [(0, count - 1)] if count > 1 else []
 
     def report(self, times: Times) -> dict[str, float]:
         """What is known of the cost beforehand, for `Samples.diagnostics`."""
@@ -43,10 +43,8 @@ class Sampler(eqx.Module):
         start: int | Scalar,
         stop: int | Scalar,
     ) -> PyTree:
-        """Go through the intervals [start, stop) of the grid."""
+        """Go through the window [start, stop) of the grid."""
 
     @abc.abstractmethod
-    def finish(
-        self, denoiser: Denoiser, state: PyTree, times: Times, y: Array | None
-    ) -> Estimate:
+    def finish(self, denoiser: Denoiser, state: PyTree, times: Times, y: Array | None) -> Estimate:
         """The estimate of the clean image at the last time, with the largest `info` seen on the way."""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 from types import TracebackType
 
 import jax
 
 from jaxir.training.step import TrainState
+
+SEAL = "sha256.json"
+"""In a checkpoint's folder: the digests of its files. Orbax reads flipped bits without a word."""
 
 
 class CheckpointError(RuntimeError):
@@ -17,7 +22,8 @@ class CheckpointError(RuntimeError):
 class Checkpoints:
     """The checkpoints in a folder; saving runs in the background, the last `keep` are kept.
 
-    Use as a context manager: leaving it waits for the last save.
+    Use as a context manager: leaving it waits for the last save. A finished checkpoint is sealed with the digests of
+    its files, by the next save or on leaving; one whose run was killed before that has none and is trusted.
     """
 
     def __init__(self, folder: Path, *, keep: int = 2) -> None:
@@ -39,12 +45,16 @@ class Checkpoints:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._manager.close()
+        try:
+            self._seal()
+        finally:
+            self._manager.close()
 
     def save(self, state: TrainState) -> None:
         """Save under the state's step; a step that is there already is left alone."""
         step = int(state.step)
         if step not in self._manager.all_steps():
+            self._seal()
             self._manager.save(step, args=self._ocp.args.StandardSave(state), force=True)
 
     def restore(self, like: TrainState) -> TrainState | None:
@@ -56,6 +66,12 @@ class Checkpoints:
         step = self._manager.latest_step()
         if step is None:
             return None
+        folder = self.folder / str(step)
+        if changed := _changed(folder):
+            raise CheckpointError(
+                f"{folder / changed} is damaged, its SHA-256 is not the one noted in {SEAL}: delete the folder "
+                f"{folder} to go on from the checkpoint before, or choose another --workdir"
+            )
         target = jax.tree.map(
             lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), like
         )
@@ -63,7 +79,36 @@ class Checkpoints:
             return self._manager.restore(step, args=self._ocp.args.StandardRestore(target))
         except Exception as error:  # orbax raises many kinds, with pages of text
             raise CheckpointError(
-                f"{self.folder / str(step)} cannot be resumed ({type(error).__name__}): it is damaged or "
-                "belongs to another network or optimiser; delete that folder to go on from the one before, "
-                "or choose another --workdir"
+                f"{folder} cannot be resumed ({type(error).__name__}): it belongs to another network or optimiser, "
+                "or is damaged; choose another --workdir, or delete that folder to go on from the checkpoint before"
             ) from error
+
+    def _seal(self) -> None:
+        """Wait for the last save and note the digests of what is not sealed yet."""
+        self._manager.wait_until_finished()
+        for step in self._manager.all_steps():
+            folder = self.folder / str(step)
+            if not (folder / SEAL).exists():
+                partial = folder / f"{SEAL}.partial"
+                partial.write_text(json.dumps(_digests(folder)))
+                partial.replace(folder / SEAL)
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and SEAL not in path.name)
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }
+
+
+def _changed(folder: Path) -> str | None:
+    """The first file that is not what it was when the checkpoint was sealed."""
+    if not (folder / SEAL).exists():
+        return None
+    try:
+        noted = json.loads((folder / SEAL).read_text())
+    except ValueError:
+        return SEAL
+    found = _digests(folder)
+    return next((name for name, digest in noted.items() if found.get(name) != digest), None)

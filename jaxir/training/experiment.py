@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
 import optax
 
-from jaxir.data import Source
+from jaxir.data import Source, Synthetic
 from jaxir.denoisers import NetworkDenoiser, Preconditioned, Prediction
 from jaxir.losses import Weighting, output_weight
 from jaxir.networks import UNet
@@ -35,6 +36,7 @@ class Experiment:
         crop: side of the square crops.
         ema: decay of the average of the weights; it is shortened at the start to (1 + step)/(10 + step).
         seed: for weights, data and noise.
+        validation: opens the images of the pictures during training; none, no pictures.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Experiment:
     crop: int = 64
     ema: float = 0.999
     seed: int = 0
+    validation: Callable[[], Source] | None = None
 
     def __post_init__(self) -> None:
         for field in ("steps", "batch", "crop"):
@@ -63,6 +66,27 @@ class Experiment:
         """The denoiser with these weights."""
         return NetworkDenoiser(
             self.process, params, self.network.apply, self.prediction, self.data_std
+        )
+
+    def smoke(self) -> Experiment:
+        """The same run in seconds and without data: does it work?
+
+        Network, process, loss and optimiser stay; it takes four steps of two crops a device, twice as wide as the
+        network's stride, from synthetic images.
+        """
+        crop, channels = 2 * self.network.stride, self.network.out_channels
+
+        def images() -> Source:
+            return Synthetic(size=2 * crop, channels=channels, seed=self.seed)
+
+        return dataclasses.replace(
+            self,
+            name=f"{self.name}-smoke",
+            source=images,
+            validation=images,
+            steps=4,
+            batch=2 * jax.device_count(),
+            crop=crop,
         )
 
 

@@ -1,7 +1,7 @@
 """The training loop: data in, steps, logs, pictures and checkpoints out.
 
 The loop holds no state of its own. A run is (experiment, folder): started again with the same two it goes on
-where it stopped, bit for bit; SIGTERM saves first.
+where it stopped, bit for bit; SIGTERM and Ctrl-C save first.
 """
 
 from __future__ import annotations
@@ -11,19 +11,18 @@ import json
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from threading import Event
 
 import jax
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from jaxir.data import Source, crop_batch, prefetch
+from jaxir.mesh import data_mesh, replicated, split
 from jaxir.pretrained import save_denoiser
 from jaxir.training.checkpoint import Checkpoints
 from jaxir.training.experiment import Experiment
-from jaxir.mesh import data_mesh, replicated, split
 from jaxir.training.preview import write_preview
 from jaxir.training.step import TrainState, initial_state, train_step
 
@@ -46,69 +45,76 @@ def train(
         experiment: what to train.
         workdir: the run's folder, made if missing.
         log_every: steps between two lines of `metrics.jsonl`.
-        save_every: steps between two checkpoints.
+        save_every: steps between two checkpoints; each has a line too, so that none is written of a loss gone wrong.
         preview_every: steps between two pictures of denoised validation crops, with their PSNR.
-        validation: images for the pictures; none, no pictures.
+        validation: other images for the pictures than the experiment's own.
 
     Returns:
         The final state.
 
     Raises:
         ValueError: if the batch does not divide over the devices.
-        FloatingPointError: if the loss is not finite; the last checkpoint stays.
+        FloatingPointError: if the loss or its gradient is not finite; the last checkpoint stays.
+        CheckpointError: if the last checkpoint cannot be resumed.
+        KeyboardInterrupt: at Ctrl-C, after the step in hand was saved; a second Ctrl-C does not wait.
     """
-    workdir = Path(workdir)
-    workdir.mkdir(parents=True, exist_ok=True)
     mesh = data_mesh()
     if experiment.batch % mesh.size:
         raise ValueError(
             f"batch is {experiment.batch}, expected a multiple of the {mesh.size} devices: choose another batch"
         )
+    workdir = Path(workdir)
+    workdir.mkdir(parents=True, exist_ok=True)
     transform = experiment.optimizer(experiment.steps)
     start = jax.jit(
         functools.partial(initial_state, experiment, transform), out_shardings=replicated(mesh)
     )
-    step = jax.jit(
+    jitted = jax.jit(
         functools.partial(train_step, experiment, transform),
         in_shardings=(replicated(mesh), split(mesh)),
         out_shardings=replicated(mesh),
         donate_argnums=0,
     )
-    with Checkpoints(workdir / "checkpoints") as checkpoints, _stop_on_sigterm() as stopped:
+    if validation is None and experiment.validation is not None:
+        validation = experiment.validation()
+    with _stop_on_signals() as caught, Checkpoints(workdir / "checkpoints") as checkpoints:
         state = start()
         state = checkpoints.restore(state) or state
         first = int(state.step)
         source = experiment.source()
-        batches = prefetch(
-            lambda i: crop_batch(
+
+        def make(i: int) -> np.ndarray:
+            return crop_batch(
                 source, seed=experiment.seed, step=i, batch=experiment.batch, size=experiment.crop
-            ),
-            first,
-            experiment.steps,
-        )
-        log = Log(workdir / "metrics.jsonl", experiment, first)
-        try:
+            )
+
+        with (
+            closing(prefetch(make, first, experiment.steps)) as batches,
+            closing(Log(workdir / "metrics.jsonl", experiment, first)) as log,
+        ):
+            step = None
             for i, batch in enumerate(batches, first + 1):
-                images = jax.make_array_from_process_local_data(split(mesh), batch)
-                if i == first + 1:
-                    step = step.lower(state, images).compile()
-                    log.compiled(step)
+                # every host makes the whole batch and keeps its part, so one seed means one batch
+                images = jax.make_array_from_process_local_data(split(mesh), batch, batch.shape)
+                if step is None:
+                    step = jitted.lower(state, images).compile()
+                    log.compiled(step, mesh.size)
                 state, metrics = step(state, images)
-                if i % log_every == 0 or i == experiment.steps:
+                last = i == experiment.steps or bool(caught)
+                saving = last or i % save_every == 0
+                if saving or i % log_every == 0:
                     log.write(i, loss=float(metrics.loss), gradient=float(metrics.gradient_norm))
                 if validation is not None and (i % preview_every == 0 or i == experiment.steps):
                     denoiser = experiment.denoiser(state.ema)
-                    log.write(i, **write_preview(workdir / f"preview-{i}.png", denoiser, validation))
-                if i % save_every == 0 or i == experiment.steps or stopped.is_set():
+                    scores = write_preview(workdir / f"preview-{i}.png", denoiser, validation)
+                    log.write(i, **scores)
+                if saving:
                     checkpoints.save(state)
-                if stopped.is_set():
+                if last:
                     break
-        except KeyboardInterrupt:
-            checkpoints.save(state)
-            raise
-        finally:
-            log.close()
         save_denoiser(workdir / "model", experiment.denoiser(state.ema), experiment.network)
+    if signal.SIGINT in caught:
+        raise KeyboardInterrupt
     return state
 
 
@@ -116,7 +122,9 @@ class Log:
     """The progress bar and `metrics.jsonl`, one line for each call of `write`."""
 
     def __init__(self, path: Path, experiment: Experiment, first: int) -> None:
-        self._file = path.open("a")
+        lines = _lines(path, first)
+        self._file = path.open("w")
+        self._file.writelines(lines)
         self._batch, self._last, self._flops = experiment.batch, (first, time.perf_counter()), 0.0
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -130,32 +138,34 @@ class Log:
         )
         self._bar.start()
 
-    def compiled(self, step: jax.stages.Compiled) -> None:
-        """Take the operations of a step from the compiler, and start the clock."""
-        self._flops = (step.cost_analysis() or {}).get("flops", 0.0)
+    def compiled(self, step: jax.stages.Compiled, devices: int) -> None:
+        """Take the operations of a step, on all devices, from the compiler, and start the clock."""
+        self._flops = (step.cost_analysis() or {}).get("flops", 0.0) * devices
         self._last = (self._last[0], time.perf_counter())
 
     def write(self, step: int, **values: float) -> None:
         """Append one line with the step, the speed since the last line and `values`.
 
         Raises:
-            FloatingPointError: if the loss is not finite.
+            FloatingPointError: if the loss or its gradient is not finite; no line is written then.
         """
+        for name in ("loss", "gradient"):
+            if not np.isfinite(values.get(name, 0.0)):
+                raise FloatingPointError(
+                    f"the {name} at step {step} is {values[name]}: lower the learning rate or clip the gradient; "
+                    "the last checkpoint is kept"
+                )
         (before, then), now = self._last, time.perf_counter()
-        line: dict[str, float] = {"step": step, **values}
+        line = dict(values)
         if step > before:
             rate = (step - before) / (now - then)
             line |= {"images_per_s": rate * self._batch, "tflop_per_s": rate * self._flops / 1e12}
             self._last = (step, now)
-        self._file.write(json.dumps({k: float(f"{v:.6g}") for k, v in line.items()}) + "\n")
+        rounded = {name: float(f"{value:.6g}") for name, value in line.items()}
+        self._file.write(json.dumps({"step": step, **rounded}) + "\n")
         self._file.flush()
-        note = "  ".join(f"{k} {v:.4g}" for k, v in line.items() if k != "step")
+        note = "  ".join(f"{name} {value:.4g}" for name, value in line.items())
         self._bar.update(self._task, completed=step, note=note)
-        if not np.isfinite(values.get("loss", 0.0)):
-            raise FloatingPointError(
-                f"the loss at step {step} is {values['loss']}: lower the learning rate or clip the gradient; "
-                "the last checkpoint is kept"
-            )
 
     def close(self) -> None:
         """Stop the bar and close the file."""
@@ -163,16 +173,35 @@ class Log:
         self._file.close()
 
 
+def _lines(path: Path, last: int) -> list[str]:
+    """The lines of a log up to step `last`: what a killed run wrote after its last checkpoint is written again."""
+    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    return [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= last]
+
+
 @contextmanager
-def _stop_on_sigterm() -> Iterator[Event]:
-    """An event that SIGTERM sets; the loop ends after the step in hand."""
-    stopped = Event()
+def _stop_on_signals() -> Iterator[list[int]]:
+    """A list that SIGTERM and Ctrl-C fill; the loop ends after the step in hand, whose state is whole.
+
+    An exception would come between a step that has consumed its state and the assignment of the new one. The
+    second Ctrl-C is an exception.
+    """
+    caught: list[int] = []
+    previous = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def note(number: int, _: object) -> None:
+        caught.append(number)
+        if number == signal.SIGINT:
+            signal.signal(number, previous[signal.SIGINT])
+
     try:
-        previous = signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+        for number in previous:
+            signal.signal(number, note)
     except ValueError:  # not the main thread: somebody else handles signals
-        yield stopped
+        yield caught
         return
     try:
-        yield stopped
+        yield caught
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)

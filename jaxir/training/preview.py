@@ -32,10 +32,15 @@ _denoise = jax.jit(jax.vmap(denoise, in_axes=(0, None, 0, None)))
 def write_preview(
     path: Path, denoiser: NetworkDenoiser, validation: Source, *, crop: int = 96, count: int = 8
 ) -> dict[str, float]:
-    """Denoise the centres of the first images; write clean, noisy and denoised rows; return the mean PSNRs."""
-    crops = [_centre(validation[i], crop) for i in range(min(count, len(validation)))]
-    clean = jnp.asarray(np.stack(crops), jnp.float32) / 127.5 - 1
-    keys = jax.random.split(jax.random.key(0), len(crops))
+    """Denoise the centres of the first images; write clean, noisy and denoised rows; return the mean PSNRs.
+
+    The crops are as large as `crop` or, if that is smaller, as the smallest side of these images.
+    """
+    images = [validation[i] for i in range(min(count, len(validation)))]
+    size = min(crop, *(side for image in images for side in image.shape[:2]))
+    crops = np.stack([_centre(image, size) for image in images])
+    clean = jnp.asarray(crops, jnp.float32) / 127.5 - 1
+    keys = jax.random.split(jax.random.key(0), len(images))
     rows, result = [clean], {}
     for sigma in SIGMAS:
         noisy, denoised = _denoise(keys, denoiser, clean, 2 * sigma)

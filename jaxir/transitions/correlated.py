@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import abc
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
@@ -71,13 +72,18 @@ class DDIM(Correlated):
     eta: float = 0.0
 
     def __check_init__(self) -> None:
-        if not 0 <= self.eta <= 1:
+        if not isinstance(self.eta, jax.core.Tracer) and not 0 <= self.eta <= 1:
             raise ValueError(f"eta is {self.eta}, expected a number in [0, 1]")
 
     def log_kappa(self, process: Process, t: Scalar, s: Scalar) -> Scalar:
         """½ log(1 + η² (e^{2Δ} − 1))."""
         delta = process.log_snr(t) - process.log_snr(s)
         return 0.5 * jnp.log1p(self.eta**2 * jnp.expm1(2 * delta))
+
+    def noise(self, process: Process, t: Scalar, s: Scalar) -> Scalar:
+        """η σ_s √(−expm1(2Δ)): the same number, but with a derivative where η = 0."""
+        delta = process.log_snr(t) - process.log_snr(s)
+        return self.eta * process.coefficients(s).sigma * jnp.sqrt(-jnp.expm1(2 * delta))
 
 
 class Ancestral(Correlated):
@@ -95,7 +101,7 @@ class Ancestral(Correlated):
     mix: float = 0.0
 
     def __check_init__(self) -> None:
-        if not 0 <= self.mix <= 1:
+        if not isinstance(self.mix, jax.core.Tracer) and not 0 <= self.mix <= 1:
             raise ValueError(f"mix is {self.mix}, expected a number in [0, 1]")
 
     def log_kappa(self, process: Process, t: Scalar, s: Scalar) -> Scalar:
@@ -113,8 +119,9 @@ class Renoise(Correlated):
     """A fixed share of fresh noise whatever the step: κ = √(1 − ζ).
 
     ζ = 1 forgets the old noise (consistency sampling, DAPS), ζ = η² is the step of DDRM and DDNM, and DiffPIR's ζ is
-    this one. As the steps become many the law does not tend to the reverse SDE's but to an average over fresh noise:
-    each step is exact for the true x0 only.
+    this one. Exact for the true x0 at any number of steps. With D it does not tend to the reverse SDE: many steps at
+    one noise level are Langevin steps x̂ += (1 − κ) σ̂² score + σ̂ √ζ ξ at temperature (1 + κ)/2, so that as the steps
+    become many it samples p(x0)^{2/(1 + κ)}: for ζ = 1 a Gaussian of half the variance.
 
     Args:
         zeta: ζ in [0, 1].
@@ -125,7 +132,7 @@ class Renoise(Correlated):
     zeta: float = 1.0
 
     def __check_init__(self) -> None:
-        if not 0 <= self.zeta <= 1:
+        if not isinstance(self.zeta, jax.core.Tracer) and not 0 <= self.zeta <= 1:
             raise ValueError(f"zeta is {self.zeta}, expected a number in [0, 1]")
 
     def log_kappa(self, process: Process, t: Scalar, s: Scalar) -> Scalar:

@@ -24,12 +24,12 @@ class Step(NamedTuple):
     Attributes:
         law: the law of x_s; the driver draws from it.
         carry: what the next step may want to know (the history of a multistep method).
-        info: scalars worth reporting, or None.
+        estimate: the estimate of the clean image at x_t that the law was made from.
     """
 
     law: Gaussian
     carry: PyTree
-    info: PyTree
+    estimate: Estimate
 
 
 class Transition(eqx.Module):
@@ -64,4 +64,4 @@ class Transition(eqx.Module):
         """Evaluate the denoiser at (x, t) and advance to s."""
         estimate = denoiser.estimate(x, t, y)
         law, carry = self.advance(denoiser.process, carry, x, estimate, t, s, y)
-        return Step(law, carry, estimate.info)
+        return Step(law, carry, estimate)

@@ -239,6 +239,14 @@ def test_blur_is_scipys_convolution(kernel):
     np.testing.assert_allclose(Blur(kernel, SHAPE)(x), expected, atol=1e-13)
 
 
+@pytest.mark.parametrize("size", [(3, 5), (4, 2)])
+def test_the_middle_of_the_kernel_is_half_its_size_rounded_down(size):
+    height, width = size
+    kernel = np.zeros(size)
+    kernel[height // 2, width // 2] = 1
+    np.testing.assert_allclose(Blur(kernel, SHAPE)(draw(SHAPE)), draw(SHAPE), atol=1e-14)
+
+
 def test_crop_after_blur_has_seen_no_boundary():
     x = draw(SHAPE)
     kernel = RANDOM.uniform(size=(5, 5))

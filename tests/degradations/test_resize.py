@@ -45,7 +45,7 @@ def test_bicubic_upsampling_is_pillows_inside(x, factor):
 
 
 @pytest.mark.parametrize("factor", [2, 3, 4])
-@pytest.mark.parametrize("name", ["baby", "bird", "butterfly", "head", "woman"])
+@pytest.mark.parametrize("name", ["bird", "head", "woman"])
 def test_bicubic_is_matlabs_border_included(data, name, factor):
     folder = data / "testsets" / "set5"
     reference = folder / "lr_bicubic" / f"x{factor}" / f"{name}x{factor}.png"

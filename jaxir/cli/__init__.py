@@ -1,0 +1,45 @@
+"""The shell. Nothing here imports JAX until a command has its arguments, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run `jaxir` with these arguments, or those of the process.
+
+    Exit codes: 0 all done, 1 some images failed, 2 bad input or usage, 130 interrupted. Errors are one line on
+    stderr; JAXIR_TRACEBACK=1 shows where they came from.
+    """
+    import tyro
+
+    from jaxir.cli.bench import bench
+    from jaxir.cli.degrade import degrade
+    from jaxir.cli.demo import demo
+    from jaxir.cli.errors import SomeFailed
+    from jaxir.cli.models import models
+    from jaxir.cli.restore import restore
+    from jaxir.cli.train import train
+
+    commands = {f.__name__: f for f in (demo, restore, degrade, train, models, bench)}
+    try:
+        tyro.extras.subcommand_cli_from_dict(
+            commands,
+            prog="jaxir",
+            description="Restore degraded images with diffusion models.",
+            args=arguments,
+        )
+    except KeyboardInterrupt:
+        print("jaxir: interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+    except SomeFailed as error:
+        print(f"jaxir: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except (ValueError, TypeError, OSError, ArithmeticError, RuntimeError, MemoryError) as error:
+        if os.environ.get("JAXIR_TRACEBACK"):
+            raise
+        line = " ".join(str(error).split()) or type(error).__name__
+        print(f"jaxir: {line}", file=sys.stderr)
+        raise SystemExit(2) from None

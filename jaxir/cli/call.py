@@ -1,0 +1,76 @@
+"""The shell's way to write a call: `name`, `name(1, 2)` or `name(size=3)`, with plain numbers and words."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from jaxir.cli.errors import UsageError, unknown
+
+_CALL = re.compile(r"\s*([A-Za-z_][\w-]*)\s*(?:\((.*)\))?\s*")
+
+
+class Call(NamedTuple):
+    """A parsed call."""
+
+    name: str
+    positional: tuple[Any, ...]
+    named: dict[str, Any]
+
+
+def parse_call(text: str) -> Call:
+    """Parse one call.
+
+    Raises:
+        UsageError: if it is not of that form.
+    """
+    match = _CALL.fullmatch(text)
+    if not match:
+        raise UsageError(f"cannot read {text!r}: write name, name(1, 2) or name(size=3)")
+    positional, named = [], {}
+    for part in filter(None, (part.strip() for part in (match[2] or "").split(","))):
+        key, equals, value = part.partition("=")
+        if equals:
+            named[key.strip()] = _literal(value.strip())
+        else:
+            positional.append(_literal(part))
+    return Call(match[1], tuple(positional), named)
+
+
+def bind(call: Call, known: Mapping[str, Callable], kind: str, *leading: Any) -> Callable[[], Any]:
+    """The function of that name with the call's arguments, checked against its signature.
+
+    Args:
+        call: what was asked for.
+        known: names to functions.
+        kind: what they are, for the error.
+        leading: arguments that come before those of the call.
+
+    Raises:
+        UsageError: if the name or an argument does not exist, or one is missing.
+    """
+    if call.name not in known:
+        raise unknown(kind, call.name, known)
+    function = known[call.name]
+    signature = inspect.signature(function)
+    try:
+        bound = signature.bind(*leading, *call.positional, **call.named)
+    except TypeError as error:
+        shown = list(signature.parameters.values())[len(leading) :]
+        names = ", ".join(
+            p.name if p.default is p.empty else f"{p.name}={p.default}" for p in shown
+        )
+        raise UsageError(
+            f"{kind} {call.name!r} takes ({names}), got {call.positional} {call.named or ''}: {error}"
+        ) from None
+    return lambda: function(*bound.args, **bound.kwargs)
+
+
+def _literal(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text

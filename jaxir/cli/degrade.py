@@ -1,0 +1,46 @@
+"""`jaxir degrade`: spoil clean images in a known way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+
+def degrade(
+    source: Annotated[Path, tyro.conf.Positional],
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
+    degradation: str,
+    seed: int = 0,
+    force: bool = False,
+) -> None:
+    """Degrade an image, or every image of a folder.
+
+    Args:
+        source: an image file or a folder.
+        output: the file or folder to write.
+        degradation: stages from left to right, "motion(15,30)|noise(0.05)". Stages: gaussian(width),
+            motion(length,angle), bicubic(factor), area(factor), box(size), random(missing,seed), mask(file),
+            grey, noise(sigma); sigma is in units of [0, 1] and comes last.
+        seed: for the noise; image i of a folder uses (seed, i).
+        force: write over files that exist.
+    """
+    from jaxir.cli.degradations import parse_degradation
+    from jaxir.cli.files import each, pairs
+
+    recipe = parse_degradation(degradation)
+    found = pairs(source, output, force=force)
+    import jax
+    import jax.numpy as jnp
+    import numpy as np
+
+    from jaxir.data import read_image, write_image
+
+    def work(number: int, path: Path, out: Path) -> None:
+        image = jnp.asarray(read_image(path))
+        key = jax.random.fold_in(jax.random.key(seed), number)
+        y = recipe.for_clean(image.shape).sample(key, image)
+        write_image(out, np.asarray(y), overwrite=force)
+
+    each(found, work, folder=source.is_dir())

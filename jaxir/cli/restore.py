@@ -1,0 +1,103 @@
+"""`jaxir restore`: restore degraded images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+
+def restore(
+    source: Annotated[Path, tyro.conf.Positional],
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
+    degradation: str,
+    method: str = "diffpir",
+    steps: int = 50,
+    samples: int = 4,
+    chunk: int | None = None,
+    seed: int = 0,
+    prior: str = "natural-prior",
+    save_samples: bool = False,
+    save_std: bool = False,
+    force: bool = False,
+) -> None:
+    """Restore an image, or every image of a folder, whose degradation is known.
+
+    The mean of the samples is written; beside it, on request, each sample and the map of their deviation.
+
+    Args:
+        source: an image file or a folder.
+        output: the file or folder to write.
+        degradation: how the images were spoiled, as in `jaxir degrade`: "motion(15,30)|noise(0.05)".
+        method: diffpir, mmps, pigdm, dps or ddnm, with hyper-parameters as in "mmps(steps=5)".
+        steps: network evaluations for each sample.
+        samples: restorations to draw; their mean is written.
+        chunk: samples at a time; fewer need less memory.
+        seed: the same seed gives the same image; image i of a folder uses (seed, i).
+        prior: weights, by name or folder.
+        save_samples: also write NAME.sample-1.png, ...
+        save_std: also write NAME.std.png, the deviation over samples, white at its largest.
+        force: write over files that exist.
+    """
+    from jaxir.cli.degradations import parse_degradation
+    from jaxir.cli.errors import UsageError
+    from jaxir.cli.files import each, pairs
+    from jaxir.cli.methods import parse_method
+
+    recipe, chosen = parse_degradation(degradation), parse_method(method)
+    for name, value in (("steps", steps), ("samples", samples), ("chunk", chunk or 1)):
+        if value < 1:
+            raise UsageError(f"--{name} is {value}, expected at least 1")
+    if save_std and samples < 2:
+        raise UsageError("--save-std needs --samples 2 or more: one sample has no deviation")
+    found = pairs(source, output, force=force)
+    import jax
+    import jax.numpy as jnp
+    import numpy as np
+
+    import jaxir
+    from jaxir.cli.progress import progress
+    from jaxir.data import read_image, write_image
+    from jaxir.restoration import restore as restore_image
+
+    denoiser = jaxir.load(prior)
+
+    def work(number: int, path: Path, out: Path) -> None:
+        image = jnp.asarray(read_image(path))
+        grey_in = image.shape[-1] == 1 and not any(call.name == "grey" for call in recipe.calls)
+        y = jnp.repeat(image, 3, axis=-1) if grey_in else image
+        plan = recipe.for_degraded(y.shape)
+        with progress(f"{path.name} ({number + 1}/{len(found)})") as callback:
+            result = restore_image(
+                y,
+                plan,
+                prior=denoiser,
+                method=chosen,
+                steps=steps,
+                samples=samples,
+                key=jax.random.fold_in(jax.random.key(seed), number),
+                chunk=chunk,
+                callback=callback,
+            )
+
+        def write(name: Path, picture: jax.Array) -> None:
+            picture = picture.mean(axis=-1, keepdims=True) if grey_in else picture
+            write_image(name, np.asarray(picture), overwrite=force)
+
+        write(out, result.mean)
+        if save_samples:
+            for i, picture in enumerate(result.images, 1):
+                write(out.with_name(f"{out.stem}.sample-{i}.png"), picture)
+        note = ""
+        if save_std:
+            spread = jnp.mean(result.std, axis=-1, keepdims=True)
+            write(out.with_name(f"{out.stem}.std.png"), 2 * spread / jnp.max(spread) - 1)
+            note = f", largest deviation {float(jnp.max(spread)) / 2:.3f} of [0, 1]"
+        misfit = jnp.sqrt(jnp.mean(jnp.abs(y - plan(result.mean)) ** 2)) / 2
+        print(
+            f"{out}: {result.diagnostics['seconds']:.1f} s, residual {float(misfit):.4f} of [0, 1] "
+            f"for a noise of {recipe.sigma:.4f}{note}"
+        )
+
+    each(found, work, folder=source.is_dir())

@@ -1,0 +1,71 @@
+"""Restore a degraded image: a measurement, how it was spoiled, a prior and a method."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+
+from jaxir.degradations import Degradation
+from jaxir.denoisers import Denoiser
+from jaxir.methods import Method, diffpir
+from jaxir.pretrained import load
+from jaxir.samplers import Callback, Samples, sample
+from jaxir.typing import Key, Measurement, Times
+
+
+def restore(
+    y: Measurement,
+    degradation: Degradation,
+    *,
+    prior: Denoiser | str | Path = "natural-prior",
+    method: Method = diffpir,
+    steps: int | Times = 50,
+    samples: int = 4,
+    key: Key | None = None,
+    chunk: int | None = None,
+    callback: Callback | None = None,
+) -> Samples:
+    """Draw restorations of `y`; their `mean` is the estimate, their `std` the uncertainty at each pixel.
+
+    Args:
+        y: the measurement, in [-1, 1] where it is an image.
+        degradation: how the clean image became `y`.
+        prior: a denoiser of clean images, or what `jaxir.load` takes.
+        method: one of `jaxir.methods`, or a function of your own.
+        steps: evaluations of the denoiser for each sample, or the times themselves.
+        samples: number of restorations.
+        key: a JAX random key; `jax.random.key(0)` by default.
+        chunk: samples at a time, which bounds the memory.
+        callback: gets (done, total); raise in it to cancel.
+
+    Raises:
+        ValueError: if `y` does not fit the degradation or is not finite.
+        FloatingPointError: if a restoration is not finite.
+
+    Example:
+        >>> degradation = Degradation(motion_blur((96, 96, 3), 11, 30), GaussianNoise(0.1))
+        >>> restored = restore(y, degradation)
+        >>> restored.mean, restored.std
+    """
+    degradation.expect_measurement(y)
+    y = jnp.asarray(y)
+    if not bool(jnp.all(jnp.isfinite(y))):
+        raise ValueError(
+            f"y holds {int(jnp.sum(~jnp.isfinite(y)))} values that are not finite: "
+            "fill them in and mask them with a Mask operator"
+        )
+    denoiser = prior if isinstance(prior, Denoiser) else load(prior)
+    guided, sampler = method(denoiser, degradation)
+    return sample(
+        jax.random.key(0) if key is None else key,
+        guided,
+        y,
+        shape=degradation.operator.shape,
+        sampler=sampler,
+        times=steps,
+        samples=samples,
+        chunk=chunk,
+        callback=callback,
+    )

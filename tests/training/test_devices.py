@@ -1,0 +1,67 @@
+"""Eight devices give the numbers of one: eight CPU devices, in a process of their own."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.devices
+
+CODE = """
+from pathlib import Path
+import jax, jax.numpy as jnp, numpy as np
+from tiny_training import tiny
+from jaxir.denoisers import gaussian_denoiser
+from jaxir.processes import VP
+from jaxir.samplers import Discrete, sample
+from jaxir.training import train
+from jaxir.transitions import Ancestral
+
+folder = Path("FOLDER")
+state = train(tiny(steps=4), folder, log_every=1)
+root = np.random.default_rng(0).normal(size=(16, 16)) / 4
+covariance = jnp.asarray(root @ root.T, jnp.float32)
+denoiser = gaussian_denoiser(VP(), jnp.full((4, 4, 1), 0.2), covariance)
+found = sample(
+    jax.random.key(3), denoiser, shape=(4, 4, 1), samples=8, times=10, sampler=Discrete(Ancestral())
+)
+np.save(folder / "images.npy", found.images)
+print(*(len(x.sharding.device_set) for x in (state.step, found.images)))
+"""
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory, run_python):
+    """{number of devices: (lines of the log, sampled images)}."""
+
+    def run(devices):
+        folder: Path = tmp_path_factory.mktemp(f"devices{devices}")
+        code = CODE.replace("FOLDER", str(folder))
+        printed = run_python(code, devices=devices, JAX_DISABLE_MOST_OPTIMIZATIONS="1")
+        assert printed.split()[-2:] == [str(devices)] * 2  # the state and the draws lie on all of them
+        log = (folder / "metrics.jsonl").read_text().splitlines()
+        return [json.loads(line) for line in log], np.load(folder / "images.npy")
+
+    return {devices: run(devices) for devices in (1, 8)}
+
+
+@pytest.mark.parametrize("name", ["loss", "gradient"])
+def test_training_on_8_devices_has_the_numbers_of_1(runs, name):
+    one, eight = ([line[name] for line in runs[devices][0]] for devices in (1, 8))
+    assert len(set(one)) == 4
+    np.testing.assert_allclose(eight, one, rtol=1e-5)
+
+
+def test_the_operations_of_a_step_are_counted_on_all_devices(runs):
+    one, eight = (
+        line["tflop_per_s"] / line["images_per_s"]
+        for line in (runs[devices][0][-1] for devices in (1, 8))
+    )
+    assert 0.9 < eight / one < 2  # each device repeats the optimiser's share
+
+
+def test_draws_on_8_devices_equal_those_on_1(runs):
+    one, eight = (runs[devices][1] for devices in (1, 8))
+    assert np.std(one, axis=0).min() > 0.01
+    np.testing.assert_allclose(eight, one, atol=1e-5)

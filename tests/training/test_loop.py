@@ -1,0 +1,204 @@
+"""A run learns, logs, stops cleanly, and goes on bit for bit."""
+
+import json
+import os
+import shutil
+import signal
+from types import SimpleNamespace
+
+import chex
+import jax
+import numpy as np
+import optax
+import pytest
+from tiny_training import Tripwire, tiny
+
+import jaxir.training.loop
+from jaxir.networks import UNet
+from jaxir.pretrained import load
+from jaxir.training import CheckpointError, Checkpoints, initial_state, train, warmup_stable_decay
+
+pytestmark = pytest.mark.usefixtures("quick_compile")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, quick_compile):
+    """(folder, state) of the uninterrupted run of 40 steps."""
+    folder = tmp_path_factory.mktemp("whole")
+    return folder, train(tiny(), folder, log_every=1)
+
+
+def lines(folder):
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def losses(folder):
+    return [line["loss"] for line in lines(folder)]
+
+
+def steps_saved(folder):
+    return sorted(int(p.name) for p in (folder / "checkpoints").iterdir() if p.name.isdigit())
+
+
+def test_the_loss_falls(whole):
+    values = losses(whole[0])
+    assert np.mean(values[-8:]) < 0.9 * np.mean(values[:4])
+
+
+def test_the_log_has_a_line_a_step_with_speed_and_operations(whole):
+    found = lines(whole[0])
+    assert [line["step"] for line in found] == list(range(1, 41))
+    for line in found:
+        assert set(line) == {"step", "loss", "gradient", "images_per_s", "tflop_per_s"}
+        assert all(value > 0 for value in line.values())
+
+
+def test_the_model_folder_holds_the_averaged_weights(whole, key):
+    folder, state = whole
+    denoiser = load(folder / "model")
+    chex.assert_trees_all_equal(denoiser.params, state.ema)
+    assert denoiser.process == tiny().process
+    assert not np.allclose(jax.tree.leaves(state.ema)[0], jax.tree.leaves(state.params)[0])
+
+
+def test_a_shorter_run_made_longer_equals_the_uninterrupted_one(whole, tmp_path):
+    assert int(train(tiny(steps=15), tmp_path, log_every=1).step) == 15
+    state = train(tiny(), tmp_path, log_every=1)
+    chex.assert_trees_all_equal(state, whole[1])
+    assert losses(tmp_path) == losses(whole[0])
+
+
+def test_a_run_that_died_goes_on_from_its_last_checkpoint(whole, tmp_path):
+    def fail():
+        raise OSError("the disk is gone")
+
+    source = Tripwire(after=8 * 20, action=fail)
+    with pytest.raises(OSError, match="the disk is gone"):
+        train(tiny(source=lambda: source), tmp_path, log_every=1, save_every=6)
+    assert steps_saved(tmp_path) == [12, 18]
+    assert lines(tmp_path)[-1]["step"] == 19
+    with (tmp_path / "metrics.jsonl").open("a") as log:
+        log.write('{"step": 20, "lo')  # the line that it was writing
+    chex.assert_trees_all_equal(train(tiny(), tmp_path, log_every=1), whole[1])
+    assert losses(tmp_path) == losses(whole[0])
+
+
+def test_a_finished_run_started_again_changes_nothing(whole, tmp_path):
+    shutil.copytree(whole[0], tmp_path, dirs_exist_ok=True)
+    chex.assert_trees_all_equal(train(tiny(), tmp_path), whole[1])
+    assert lines(tmp_path) == lines(whole[0])
+
+
+def test_sigterm_saves_ends_with_exit_code_0_and_the_run_goes_on(whole, tmp_path, run_python):
+    code = f"""
+import os, signal
+from tiny_training import Tripwire, tiny
+from jaxir.training import train
+source = Tripwire(8 * 9, lambda: os.kill(os.getpid(), signal.SIGTERM))
+state = train(tiny(source=lambda: source), {str(tmp_path)!r}, log_every=1)
+print("stopped", int(state.step))
+"""
+    printed = run_python(code, JAX_DISABLE_MOST_OPTIMIZATIONS="1")
+    stopped = int(printed.split("stopped")[-1])
+    assert 5 <= stopped < 40  # the images come up to three steps early
+    assert steps_saved(tmp_path) == [stopped]
+    load(tmp_path / "model")
+    chex.assert_trees_all_equal(train(tiny(), tmp_path, log_every=1), whole[1])
+
+
+def test_ctrl_c_saves_the_step_in_hand_and_then_interrupts(tmp_path):
+    before = signal.getsignal(signal.SIGINT)
+    source = Tripwire(8 * 9, lambda: os.kill(os.getpid(), signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny(source=lambda: source), tmp_path, log_every=1)
+    assert steps_saved(tmp_path) == [lines(tmp_path)[-1]["step"]]
+    assert (tmp_path / "model" / "config.json").is_file()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_loss_that_is_not_finite_is_reported_and_never_saved(tmp_path):
+    def breaks(steps):
+        return optax.sgd(lambda step: np.inf * (step >= 7) + 1e-3)
+
+    with pytest.raises(FloatingPointError, match=r"at step 10 is nan: lower the learning rate"):
+        train(tiny(optimizer=breaks), tmp_path, log_every=100, save_every=5)
+    assert steps_saved(tmp_path) == [5]
+    with Checkpoints(tmp_path / "checkpoints") as checkpoints:
+        chex.assert_tree_all_finite(checkpoints.restore(start(tiny(optimizer=breaks))))
+    assert not (tmp_path / "model").exists()
+
+
+def start(experiment):
+    transform = experiment.optimizer(experiment.steps)
+    return jax.jit(lambda: initial_state(experiment, transform))()
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [truncate, flip, lambda path: path.unlink()])
+def test_a_damaged_checkpoint_is_one_clear_line(whole, tmp_path, damage, capfd):
+    """Orbax itself reads flipped bits as other weights, and answers a short file with pages of traceback."""
+    shutil.copytree(whole[0], tmp_path, dirs_exist_ok=True)
+    arrays = (tmp_path / "checkpoints" / "40").glob("default/ocdbt.process_0/d/*")
+    damage(max(arrays, key=lambda path: path.stat().st_size))
+    with pytest.raises(CheckpointError, match="is damaged.*: delete the folder .*/40") as error:
+        train(tiny(), tmp_path)
+    assert "\n" not in str(error.value)
+    assert not capfd.readouterr().err
+
+
+def test_a_checkpoint_of_another_network_is_one_clear_line(whole, tmp_path):
+    shutil.copytree(whole[0], tmp_path, dirs_exist_ok=True)
+    other = tiny(network=UNet(widths=(8, 16), blocks=(1, 1), embedding=8))
+    with pytest.raises(CheckpointError, match="belongs to another network") as error:
+        train(other, tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_batch_that_does_not_divide_is_refused_before_anything_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(jaxir.training.loop, "data_mesh", lambda: SimpleNamespace(size=3))
+    with pytest.raises(ValueError, match="batch is 8, expected a multiple of the 3 devices"):
+        train(tiny(), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_smoke_run_needs_no_data_and_leaves_pictures_and_weights(tmp_path):
+    def missing():
+        raise OSError("no data here")
+
+    experiment = tiny(source=missing, crop=512).smoke()
+    assert int(train(experiment, tmp_path).step) == 4
+    assert (tmp_path / "preview-4.png").is_file()
+    assert {"psnr_15", "psnr_25", "psnr_50"} < set(lines(tmp_path)[-1])
+    load(tmp_path / "model")
+
+
+@pytest.mark.parametrize("field", ["steps", "batch", "crop"])
+def test_a_run_of_nothing_is_refused(field):
+    with pytest.raises(ValueError, match=f"{field} is 0, expected at least 1"):
+        tiny(**{field: 0})
+
+
+def test_an_average_that_never_moves_is_refused():
+    with pytest.raises(ValueError, match=r"ema is 1.0, expected a decay in \[0, 1\)"):
+        tiny(ema=1.0)
+
+
+def test_the_rate_rises_stays_and_falls_as_one_minus_a_square_root():
+    rate = warmup_stable_decay(2.0, 1000, warmup=100, decay=0.3)
+    found = [float(rate(step)) for step in (0, 49, 99, 500, 700, 775, 1000)]
+    np.testing.assert_allclose(found, [0.02, 1.0, 2.0, 2.0, 2.0, 1.0, 0.0], atol=1e-6)
+
+
+def test_the_plateau_does_not_know_the_number_of_steps():
+    short, long = warmup_stable_decay(1.0, 1000), warmup_stable_decay(1.0, 9000)
+    for step in range(0, 700, 7):
+        assert float(short(step)) == float(long(step))
