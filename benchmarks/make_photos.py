@@ -3,7 +3,8 @@
     python benchmarks/make_photos.py            compares the pixels with those in the package
     python benchmarks/make_photos.py --write    writes them
 
-Each picture is reduced by the mean of blocks, in integers, and cut to 96 × 96: the same pixels on every machine.
+Each picture is reduced by the mean of blocks, in integers, and cut to 96 × 96: the same pixels on
+every machine.
 """
 
 import argparse

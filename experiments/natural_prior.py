@@ -51,8 +51,8 @@ def validation() -> ImageFolder:
 
 def optimizer(steps: int) -> optax.GradientTransformation:
     """Adam with a plateau, which allows a resumed run to be longer than the first."""
-    rate = warmup_stable_decay(1.5e-3, steps)
-    return optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate))
+    rate = warmup_stable_decay(7e-4, steps)
+    return optax.chain(optax.clip_by_global_norm(0.5), optax.adam(rate))
 
 
 def experiment() -> Experiment:
@@ -64,7 +64,7 @@ def experiment() -> Experiment:
         process=VP(),
         optimizer=optimizer,
         times=functools.partial(log_normal_law, mean=-1.4, std=1.4),
-        steps=9_000,
+        steps=7_500,
         batch=16,
         crop=64,
         ema=0.999,

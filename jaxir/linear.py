@@ -42,7 +42,8 @@ def adjoint(f: LinearMap, like: jax.ShapeDtypeStruct | Array) -> LinearMap:
         f: a linear function of one array, made of operations JAX can transpose.
         like: an array, or the shape and dtype, of what `f` takes.
     """
-    transpose = jax.linear_transpose(f, jax.ShapeDtypeStruct(like.shape, like.dtype))
+    # behind a lambda, since JAX compares functions and a bound method of a pytree compares its arrays
+    transpose = jax.linear_transpose(lambda x: f(x), jax.ShapeDtypeStruct(like.shape, like.dtype))
     return lambda y: transpose(y.conj())[0].conj()
 
 

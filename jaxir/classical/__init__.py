@@ -1,8 +1,10 @@
-"""What restoration did before it learnt: the baselines that a method must beat, each `(y, degradation) -> image`.
+"""What restoration did before it learnt: the baselines that a method must beat.
 
-    blur               wiener, total_variation
-    downsampling       bicubic, total_variation
-    missing pixels     total_variation
+Each is `(y, degradation, *, weights) -> image`:
+
+blur               wiener, total_variation
+downsampling       bicubic, total_variation
+missing pixels     total_variation
 """
 
 from jaxir.classical.bicubic import bicubic

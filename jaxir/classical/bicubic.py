@@ -23,7 +23,7 @@ def bicubic(y: Image, degradation: Degradation) -> Image:
     factor = height // y.shape[0]
     if (y.shape[0] * factor, y.shape[1] * factor) != (height, width):
         raise ValueError(
-            f"y has shape {y.shape} and the image {degradation.operator.shape}: bicubic enlargement "
-            "needs one whole factor between them"
+            f"y has shape {y.shape} and the image {degradation.operator.shape}: "
+            "bicubic enlargement needs one whole factor between them"
         )
     return bicubic_upsample(y, factor)

@@ -25,8 +25,8 @@ def total_variation(
 
         TV(x) = Σ over pixels of √(Σ over rows, columns and channels of (∂x)²)
 
-    Channels share their edges. Differences run forwards and are 0 at the border. The minimum is approached by
-    `steps` steps of the primal–dual algorithm; a σ below 1/255 counts as 1/255.
+    Channels share their edges. Differences run forwards and are 0 at the border. The minimum is
+    approached by `steps` steps of the primal–dual algorithm; a σ below 1/255 counts as 1/255.
 
     Args:
         y: the measurement.
@@ -43,8 +43,8 @@ def total_variation(
     operator, noise = degradation.operator, degradation.noise
     if not isinstance(operator, Linear) or not isinstance(noise, GaussianNoise):
         raise TypeError(
-            f"total_variation got {type(operator).__name__} with {type(noise).__name__} but needs a "
-            "squared distance: pass a Linear operator with GaussianNoise"
+            f"total_variation got {type(operator).__name__} with {type(noise).__name__} but "
+            "needs a squared distance: pass a Linear operator with GaussianNoise"
         )
     degradation.expect_measurement(y)
     strength = weight * jnp.maximum(jnp.asarray(noise.sigma), _LEAST_NOISE)
@@ -52,7 +52,7 @@ def total_variation(
 
 
 class Saddle(NamedTuple):
-    """The image `x` and the dual field `p`, |p| ≤ λ at each pixel; at the optimum ∇ᵀp = Aᴴ(y − A x)."""
+    """The image `x` and the dual field `p`, |p| ≤ λ everywhere; they end at ∇ᵀp = Aᴴ(y − A x)."""
 
     x: Image
     p: Float[Array, "2 h w c"]
@@ -96,7 +96,9 @@ def gradient_adjoint(p: Float[Array, "2 h w c"]) -> Image:
     """∇ᵀp, minus the divergence."""
     down, right = p[0, :-1], p[1, :, :-1]
     rows = jnp.pad(down, ((1, 0), (0, 0), (0, 0))) - jnp.pad(down, ((0, 1), (0, 0), (0, 0)))
-    return rows + jnp.pad(right, ((0, 0), (1, 0), (0, 0))) - jnp.pad(right, ((0, 0), (0, 1), (0, 0)))
+    return (
+        rows + jnp.pad(right, ((0, 0), (1, 0), (0, 0))) - jnp.pad(right, ((0, 0), (0, 1), (0, 0)))
+    )
 
 
 def _project(p: Float[Array, "2 h w c"], radius: Scalar) -> Float[Array, "2 h w c"]:

@@ -31,15 +31,16 @@ class ImageFileError(ValueError):
 
 
 def read_image(path: str | Path) -> Float[np.ndarray, "h w c"]:
-    """The image in a file as float32 in [-1, 1]: one channel if it is grey, else red, green and blue.
+    """The image in a file as float32 in [-1, 1]: one channel if it is grey, else three.
 
-    v ↦ 2 v/255 − 1, and 2 v/65535 − 1 for grey of 16 bits. It is turned as its EXIF orientation says. A palette
-    is looked up. Where some pixels are transparent the colours are returned, the transparency is dropped
-    and a UserWarning says so. Of several frames it is the first.
+    v ↦ 2 v/255 − 1, and 2 v/65535 − 1 for grey of 16 bits. It is turned as its EXIF orientation
+    says. A palette is looked up. Where some pixels are transparent the colours are returned, the
+    transparency is dropped and a UserWarning says so. Of several frames it is the first.
 
     Raises:
-        ImageFileError: if the file is missing, empty, truncated, too large or no image, or holds what Pillow
-            would cut to 8 bits without a word (16 bits a channel in colour) or has no range (floats).
+        ImageFileError: if the file is missing, empty, truncated, too large or no image, or holds
+            what Pillow would cut to 8 bits without a word (16 bits a channel in colour) or has no
+            range (floats).
     """
     from PIL import Image, ImageOps
 
@@ -60,7 +61,8 @@ def read_image(path: str | Path) -> Float[np.ndarray, "h w c"]:
         ) from error
     except Image.DecompressionBombError as error:
         raise ImageFileError(
-            f"{path} says that it has more pixels than Pillow trusts ({2 * (Image.MAX_IMAGE_PIXELS or 0)}): "
+            f"{path} says that it has more pixels than Pillow trusts "
+            f"({2 * (Image.MAX_IMAGE_PIXELS or 0)}): "
             "raise PIL.Image.MAX_IMAGE_PIXELS if you know the file"
         ) from error
     except Exception as error:  # decoders raise whatever comes up on broken data
@@ -79,10 +81,10 @@ def read_image(path: str | Path) -> Float[np.ndarray, "h w c"]:
 def write_image(
     path: str | Path, image: Inexact[np.ndarray, "h w c"], *, overwrite: bool = False
 ) -> None:
-    """Write an image with 8 bits a channel, in the format that the name's end says (JPEG at quality 95).
+    """Write an image with 8 bits a channel, in the format of the name's end (JPEG at quality 95).
 
-    Values are clipped to [-1, 1] and rounded to the nearest of 256 levels. The file is written beside its place
-    and moved there when it is complete.
+    Values are clipped to [-1, 1] and rounded to the nearest of 256 levels. The file is written
+    beside its place and moved there when it is complete.
 
     Args:
         path: where; its folder exists.
@@ -90,8 +92,9 @@ def write_image(
         overwrite: whether a file that exists may be replaced.
 
     Raises:
-        ImageFileError: if the file exists and `overwrite` is not set, if its folder does not or its name ends
-            in no known format, and if the image has another shape, holds integers or is not finite.
+        ImageFileError: if the file exists and `overwrite` is not set, if its folder does not or its
+            name ends in no known format, and if the image has another shape, holds integers or is
+            not finite.
     """
     from PIL import Image
 
@@ -113,7 +116,7 @@ def write_image(
 
 
 def image_files(folder: str | Path) -> list[Path]:
-    """The image files of a folder and its subfolders, by the ends of their names, sorted; hidden ones are not.
+    """The image files of a folder and its subfolders, sorted; hidden ones are left out.
 
     Raises:
         ImageFileError: if it is not a folder, or holds no image.
@@ -144,11 +147,12 @@ def _expect_file(path: Path) -> None:
 
 
 def _expect_known_depth(file: Pillow.Image, path: Path) -> None:
-    """Raise unless the pixels have 8 bits, or 16 in grey; `tile` tells what the decoder is about to unpack."""
+    """Raise unless pixels have 8 bits, or 16 in grey; `tile` says what the decoder will unpack."""
     raw = [str(tile[3]) for tile in getattr(file, "tile", [])]
     if file.mode in ("I", "F"):
         raise ImageFileError(
-            f"{path} holds numbers of 32 bits, whose range is not known: convert it to 8 or 16 bits"
+            f"{path} holds numbers that Pillow reads with 32 bits, whose range is not known: "
+            "convert it to 8 bits, or to PNG for 16 bits in grey"
         )
     if not file.mode.startswith("I;16") and any(";16" in args or "65535" in args for args in raw):
         raise ImageFileError(

@@ -77,7 +77,7 @@ class Operator(eqx.Module):
     def output_shape(self) -> tuple[int, ...]:
         """The shape of A(x)."""
         x = jax.ShapeDtypeStruct(self.shape, jnp.result_type(float))
-        return jax.eval_shape(self.apply, x).shape
+        return jax.eval_shape(lambda x: self.apply(x), x).shape  # a bound method would be compared
 
     def __matmul__(self, inner: "Operator") -> "Operator":
         """`A @ B` applies B first; it is linear where both are."""

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from jaxir.degradations import Degradation
+from jaxir.degradations import Degradation, Spectral
 from jaxir.denoisers import Denoiser, Estimate
 from jaxir.guidance.guided import Guided, noise_level, pullback, require_linear_gaussian
 from jaxir.typing import Image, Measurement, Scalar
@@ -41,6 +41,10 @@ class MMPS(Guided):
         operator, variance = self.degradation.operator, noise_level(self.degradation) ** 2
         estimate, pull = pullback(self.denoiser, x, t)
         residual = self.residual(estimate.x0_hat, y)
+        if isinstance(
+            operator, Spectral
+        ):  # what A cannot reach, a mask's hole, is not to be solved for
+            residual = operator(operator.pinv(residual))
         scale = self.gain(t)
 
         def iterate(_: Scalar, state: tuple) -> tuple:

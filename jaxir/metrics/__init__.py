@@ -1,6 +1,7 @@
 """How far a restored image is from the truth: (restored, truth) → a number.
 
-`psnr` and `ssim` are pure functions for one pair in [-1, 1]; `measure` applies one and says by which protocol.
+`psnr` and `ssim` are pure functions for one pair in [-1, 1]; `measure` says by which
+protocol one was applied.
 
     measure(psnr, restored, truth, crop=4, colour=luma)     PSNR 28.41 (luma, range 2, border 4)
 """

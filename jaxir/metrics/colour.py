@@ -17,8 +17,8 @@ def luma(image: Image) -> Image:
 
         Y = 16 + 65.481 R + 128.553 G + 24.966 B   of 255, for R, G, B in [0, 1]
 
-    Y goes from 16 to 235 of 255 but PSNR's peak stays 255; so does it here, where the result is 2 Y/255 − 1 and the
-    range stays 2.
+    Y goes from 16 to 235 of 255 but PSNR's peak stays 255; so does it here, where the result is 2
+    Y/255 − 1 and the range stays 2.
 
     Args:
         image: in [-1, 1], with three channels.
@@ -33,7 +33,8 @@ def luma(image: Image) -> Image:
     """
     if image.shape[-1] != 3:
         raise ValueError(
-            f"image has shape {image.shape} but luma is made of three channels: use rgb for grey images"
+            f"image has shape {image.shape} but luma is made of three channels: "
+            "use rgb for grey images"
         )
     weights = jnp.asarray([65.481, 128.553, 24.966], image.dtype)
     y = 16 + jnp.sum(weights * (image + 1) / 2, axis=-1, keepdims=True)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 
 from jaxir.metrics.pair import RANGE, as_pair
 from jaxir.typing import Image, Scalar
 
 
+@jax.jit
 def psnr(restored: Image, truth: Image) -> Scalar:
-    """PSNR in dB, 10 log₁₀(range²/mse), the mean over all pixels and channels together; more is better.
+    """PSNR in dB, 10 log₁₀(range²/mse), the mean over pixels and channels; more is better.
 
     Nothing is clipped or rounded. Equal images give +∞, with a gradient of zero.
 

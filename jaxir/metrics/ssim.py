@@ -14,14 +14,17 @@ _RADIUS, _WIDTH = 5, 1.5
 _C1, _C2 = (0.01 * RANGE) ** 2, (0.03 * RANGE) ** 2
 
 
+@jax.jit
 def ssim(restored: Image, truth: Image) -> Scalar:
     """SSIM, at most 1; more is better.
 
-        (2 μ₁ μ₂ + C₁)(2 σ₁₂ + C₂) / ((μ₁² + μ₂² + C₁)(σ₁² + σ₂² + C₂)),    C₁ = (0.01 range)², C₂ = (0.03 range)²
+        (2 μ₁ μ₂ + C₁)(2 σ₁₂ + C₂) / ((μ₁² + μ₂² + C₁)(σ₁² + σ₂² + C₂))
+        C₁ = (0.01 range)²,    C₂ = (0.03 range)²
 
-    Moments are those of a window of 11 × 11 pixels with Gaussian weights of width 1.5; the mean is over the
-    windows that lie inside the image, and over channels. It is what scikit-image's `structural_similarity`
-    returns with `gaussian_weights=True, use_sample_covariance=False`. Nothing is clipped or rounded.
+    Moments are those of a window of 11 × 11 pixels with Gaussian weights of width 1.5; the mean is
+    over the windows that lie inside the image, and over channels. It is what scikit-image's
+    `structural_similarity` returns with `gaussian_weights=True, use_sample_covariance=False`.
+    Nothing is clipped or rounded.
 
     Args:
         restored: one image, in [-1, 1], of at least 11 × 11 pixels.

@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from jaxir.networks.convolution import Conv
+
 
 class PixelNorm(nn.Module):
     """RMS norm over channels at each pixel, in float32: x / √(mean_c x² + 1e-6) · gain."""
@@ -55,13 +57,11 @@ class ResidualBlock(nn.Module):
         """Map (H, W, C) to (H, W, width)."""
         scale, shift = jnp.split(nn.Dense(2 * x.shape[-1])(embedding).astype(self.dtype), 2)
         h = nn.silu(PixelNorm()(x) * (1 + scale) + shift)
-        h = nn.Conv(self.width, (3, 3), dtype=self.dtype)(h)
-        h = nn.silu(PixelNorm()(h))
-        zeros = nn.initializers.zeros
-        h = nn.Conv(self.width, (3, 3), dtype=self.dtype, kernel_init=zeros)(h)
+        h = Conv(self.width, dtype=self.dtype)(h)
+        h = Conv(self.width, zero=True, dtype=self.dtype)(nn.silu(PixelNorm()(h)))
         skip = x
         if x.shape[-1] != self.width:
-            skip = nn.Conv(self.width, (1, 1), use_bias=False, dtype=self.dtype)(x)
+            skip = Conv(self.width, size=1, use_bias=False, dtype=self.dtype)(x)
         return skip + h
 
 

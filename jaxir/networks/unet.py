@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from jaxir.networks.convolution import Conv
 from jaxir.networks.layers import Attention, NoiseEmbedding, ResidualBlock
 from jaxir.typing import Image, Key, Params, Scalar
 
@@ -109,8 +110,8 @@ class _UNet(nn.Module):
         c, dtype = self.config, jnp.dtype(self.config.dtype)
         embedding = NoiseEmbedding(c.embedding)(condition)
 
-        def conv(width: int) -> nn.Conv:
-            return nn.Conv(width, (3, 3), dtype=dtype)
+        def conv(width: int) -> Conv:
+            return Conv(width, dtype=dtype)
 
         h = conv(c.widths[0])(_fold(x, c.patch).astype(dtype))
         skips = []
@@ -128,7 +129,7 @@ class _UNet(nn.Module):
                 h = conv(width)(jnp.repeat(jnp.repeat(h, 2, axis=0), 2, axis=1)) + skips[level]
             for _ in range(blocks):
                 h = ResidualBlock(width, dtype)(h, embedding)
-        out = nn.Conv(c.out_channels * c.patch**2, (3, 3), kernel_init=nn.initializers.zeros)
+        out = Conv(c.out_channels * c.patch**2, zero=True)
         return _unfold(out(h.astype(jnp.float32)), c.patch)
 
 

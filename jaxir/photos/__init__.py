@@ -1,4 +1,4 @@
-"""Three small photographs that come with jaxir, in the public domain or CC0: LICENSE.md beside them says whose.
+"""Three small photographs in the public domain or CC0: LICENSE.md beside them says whose.
 
 They are for demonstrations and tests; no shipped weights were trained on them.
 """

@@ -7,6 +7,7 @@ carries its process and a mismatched schedule cannot happen. Only the classes li
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 from pathlib import Path
@@ -77,7 +78,7 @@ def load(name_or_path: str | Path) -> NetworkDenoiser:
             )
     try:
         config = json.loads((folder / "config.json").read_text())
-        network = _build(_NETWORKS, config["network"])
+        network = _one(_build(_NETWORKS, config["network"]))
         process = _build(_PROCESSES, config["process"])
         prediction = _build(_PREDICTIONS, config["prediction"])
         data_std, digest = float(config["data_std"]), config["sha256"]
@@ -145,6 +146,12 @@ def _build(known: dict[str, Any], description: dict[str, Any]) -> Any:
     if name not in known:
         raise ValueError(f"{name!r} is not one of {', '.join(known)}")
     return known[name](**arguments)
+
+
+@functools.cache
+def _one(network: UNet) -> UNet:
+    """The same object for equal networks: only then are their `apply` equal, and jitted functions not traced again."""
+    return network
 
 
 def _flatten(params: Params) -> dict[str, np.ndarray]:

@@ -40,7 +40,9 @@ class Discrete(Sampler):
     def init(self, denoiser: Denoiser, x: Image, times: Times, y: Array | None) -> PyTree:
         """(state, carry, estimate), the estimate empty and its `info` at −∞."""
         carry = self.transition.init(x)
-        step = jax.eval_shape(self.transition.step, denoiser, carry, x, times[0], times[0], y)
+        step = jax.eval_shape(
+            lambda x, t: self.transition.step(denoiser, carry, x, t, t, y), x, times[0]
+        )
         empty = jax.tree.map(lambda leaf: jnp.full(leaf.shape, -jnp.inf, leaf.dtype), step.estimate)
         return x, carry, empty
 

@@ -34,7 +34,10 @@ class Checkpoints:
         options = ocp.CheckpointManagerOptions(
             max_to_keep=keep, todelete_subdir=".todelete", cleanup_tmp_directories=True
         )
-        self._manager = ocp.CheckpointManager(self.folder, options=options)
+        handler = (
+            ocp.StandardCheckpointHandler()
+        )  # named here, so that shapes can be read before the arrays
+        self._manager = ocp.CheckpointManager(self.folder, item_handlers=handler, options=options)
 
     def __enter__(self) -> Checkpoints:
         return self
@@ -76,6 +79,9 @@ class Checkpoints:
             lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), like
         )
         try:
+            saved = jax.tree.leaves(self._manager.item_metadata(step).tree)
+            if sorted(x.shape for x in saved) != sorted(x.shape for x in jax.tree.leaves(like)):
+                raise ValueError("other shapes")  # orbax would say so too, with pages of traceback
             return self._manager.restore(step, args=self._ocp.args.StandardRestore(target))
         except Exception as error:  # orbax raises many kinds, with pages of text
             raise CheckpointError(

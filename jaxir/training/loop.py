@@ -122,9 +122,10 @@ class Log:
     """The progress bar and `metrics.jsonl`, one line for each call of `write`."""
 
     def __init__(self, path: Path, experiment: Experiment, first: int) -> None:
-        lines = _lines(path, first)
-        self._file = path.open("w")
-        self._file.writelines(lines)
+        partial = path.with_suffix(".partial")
+        partial.write_text("".join(_lines(path, first)))
+        partial.replace(path)
+        self._file = path.open("a")
         self._batch, self._last, self._flops = experiment.batch, (first, time.perf_counter()), 0.0
         self._bar = Progress(
             TextColumn("{task.description}"),

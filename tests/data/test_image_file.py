@@ -21,10 +21,7 @@ def png_16bit_rgb(path):
 
     def chunk(kind, body):
         return (
-            struct.pack(">I", len(body))
-            + kind
-            + body
-            + struct.pack(">I", zlib.crc32(kind + body))
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
         )
 
     rows = b"".join(b"\0" + bytes(range(2 * 3 * 6)) for _ in range(4))

@@ -47,7 +47,9 @@ def test_inside_an_image_the_result_does_not_know_its_size(params, key):
     crop = image[12:108, 8:104]  # shifted by multiples of the stride
     whole, part = apply(params, image, CONDITION), apply(params, crop, CONDITION)
     inside = slice(REACH, 96 - REACH)
-    chex.assert_trees_all_close(whole[12:108, 8:104][inside, inside], part[inside, inside], atol=1e-5)
+    chex.assert_trees_all_close(
+        whole[12:108, 8:104][inside, inside], part[inside, inside], atol=1e-5
+    )
     assert jnp.abs(whole[12:108, 8:104] - part).max() > 1e-2  # at the border they differ
 
 

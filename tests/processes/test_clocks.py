@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
 from affine import PROCESSES, name
+
 from jaxir.processes import (
     VE,
     VP,

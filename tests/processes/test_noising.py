@@ -5,8 +5,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
 from affine import PROCESSES, name
+
 from jaxir.processes import VE, VP, CosineVP, Process
 
 each_process = pytest.mark.parametrize("process", PROCESSES, ids=name)
@@ -53,7 +53,9 @@ def test_log_snr_is_the_logarithm_of_a_over_sigma_and_decreases(x64, process):
 
 
 @each_process
-@pytest.mark.parametrize(("x64_on", "tolerance"), [(True, 1e-12), (False, 3e-7)], ids=["f64", "f32"])
+@pytest.mark.parametrize(
+    ("x64_on", "tolerance"), [(True, 1e-12), (False, 3e-7)], ids=["f64", "f32"]
+)
 def test_time_inverts_log_snr(process, x64_on, tolerance):
     """Back from ℓ, the error of ℓ is that of t through |dℓ/dt|, 1000 at the noisy end of a flow."""
     with jax.enable_x64(x64_on):

@@ -5,8 +5,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
 from affine import PROCESSES, affine, name
+
 from jaxir.processes import simulate
 
 SHAPE = (1, 1, 2)

@@ -39,7 +39,9 @@ def runs(tmp_path_factory, run_python):
         folder: Path = tmp_path_factory.mktemp(f"devices{devices}")
         code = CODE.replace("FOLDER", str(folder))
         printed = run_python(code, devices=devices, JAX_DISABLE_MOST_OPTIMIZATIONS="1")
-        assert printed.split()[-2:] == [str(devices)] * 2  # the state and the draws lie on all of them
+        assert (
+            printed.split()[-2:] == [str(devices)] * 2
+        )  # the state and the draws lie on all of them
         log = (folder / "metrics.jsonl").read_text().splitlines()
         return [json.loads(line) for line in log], np.load(folder / "images.npy")
 

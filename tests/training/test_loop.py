@@ -149,18 +149,27 @@ def test_a_damaged_checkpoint_is_one_clear_line(whole, tmp_path, damage, capfd):
     shutil.copytree(whole[0], tmp_path, dirs_exist_ok=True)
     arrays = (tmp_path / "checkpoints" / "40").glob("default/ocdbt.process_0/d/*")
     damage(max(arrays, key=lambda path: path.stat().st_size))
-    with pytest.raises(CheckpointError, match="is damaged.*: delete the folder .*/40") as error:
+    with pytest.raises(CheckpointError, match=r"is damaged.*: delete the folder .*/40") as error:
         train(tiny(), tmp_path)
     assert "\n" not in str(error.value)
     assert not capfd.readouterr().err
 
 
-def test_a_checkpoint_of_another_network_is_one_clear_line(whole, tmp_path):
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"network": UNet(widths=(8, 16), blocks=(1, 1), embedding=8)},
+        {"network": UNet(widths=(8, 8), blocks=(1, 2), embedding=8)},
+        {"optimizer": lambda steps: optax.sgd(1e-3)},
+    ],
+)
+def test_a_checkpoint_of_another_network_is_one_clear_line(whole, tmp_path, change, capfd):
     shutil.copytree(whole[0], tmp_path, dirs_exist_ok=True)
-    other = tiny(network=UNet(widths=(8, 16), blocks=(1, 1), embedding=8))
+    other = tiny(**change)
     with pytest.raises(CheckpointError, match="belongs to another network") as error:
         train(other, tmp_path)
     assert "\n" not in str(error.value)
+    assert not capfd.readouterr().err
 
 
 def test_a_batch_that_does_not_divide_is_refused_before_anything_is_written(tmp_path, monkeypatch):

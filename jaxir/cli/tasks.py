@@ -1,0 +1,91 @@
+"""The four standard tasks of `jaxir demo` and `jaxir bench`: how a photo is spoiled, and what to compare with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+import jax
+
+from jaxir import classical
+from jaxir.degradations import (
+    Degradation,
+    GaussianNoise,
+    bicubic_downsample,
+    box_mask,
+    motion_blur,
+    random_mask,
+)
+
+if TYPE_CHECKING:
+    from jaxir.typing import Image, Key, Measurement
+
+SIGMA = 0.05
+"""Noise of every task, in [0, 1] units."""
+
+Shape = tuple[int, int, int]
+
+
+class Task(NamedTuple):
+    """A way to spoil a photo.
+
+    Attributes:
+        title: for people.
+        degradation: (key, shape) -> degradation.
+        view: the measurement as an image of full size, the input that a method must beat.
+        baseline: the classical method.
+        baseline_name: its name.
+    """
+
+    title: str
+    degradation: Callable[[Key, Shape], Degradation]
+    view: Callable[[Measurement, Degradation], Image]
+    baseline: Callable[[Measurement, Degradation], Image]
+    baseline_name: str
+
+
+def _as_is(y: Measurement, degradation: Degradation) -> Image:
+    return y
+
+
+def _noisy(operator) -> Degradation:
+    return Degradation(operator, GaussianNoise(2 * SIGMA))
+
+
+TASKS = {
+    "motion": Task(
+        "motion blur, 11 px at 30°",
+        lambda key, shape: _noisy(motion_blur(shape, 11, 30)),
+        _as_is,
+        classical.wiener,
+        "Wiener",
+    ),
+    "bicubic": Task(
+        "4× smaller",
+        lambda key, shape: _noisy(bicubic_downsample(shape, 4)),
+        classical.bicubic,
+        classical.total_variation,
+        "TV",
+    ),
+    "random": Task(
+        "92 % of pixels missing",
+        lambda key, shape: _noisy(random_mask(key, shape, missing=0.92)),
+        _as_is,
+        classical.total_variation,
+        "TV",
+    ),
+    "box": Task(
+        "hole of a quarter of the width",
+        lambda key, shape: _noisy(box_mask(shape, shape[1] // 4)),
+        _as_is,
+        classical.total_variation,
+        "TV",
+    ),
+}
+
+
+def spoil(task: Task, key: Key, image: Image) -> tuple[Degradation, Measurement]:
+    """Draw the task's degradation and the measurement of an image."""
+    mask_key, noise_key = jax.random.split(key)
+    degradation = task.degradation(mask_key, image.shape)
+    return degradation, degradation.sample(noise_key, image)

@@ -1,0 +1,109 @@
+"""Every row of (u, v, w) gives back the clean image, on every process, and is what its paper prints."""
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from affine import PROCESSES, name
+
+from jaxir.denoisers import (
+    AngleVelocity,
+    CleanImage,
+    NetworkDenoiser,
+    Noise,
+    Preconditioned,
+    Score,
+    Velocity,
+)
+from jaxir.processes import VE, VP, Flow
+
+ROWS = [CleanImage(), Noise(), Score(), Velocity(), AngleVelocity(), Preconditioned()]
+each_process = pytest.mark.parametrize("process", PROCESSES, ids=name)
+each_row = pytest.mark.parametrize("row", ROWS, ids=name)
+
+X0 = np.array([[[0.7, -0.2, 1.0]]])
+EPS = np.array([[[0.5, 1.3, -2.0]]])
+
+
+def recovered(process, row, dtype):
+    """x0 from the row's target at 17 times of the span, and how much it magnifies rounding."""
+    x0, eps = jnp.asarray(X0, dtype), jnp.asarray(EPS, dtype)
+
+    def there_and_back(t):
+        a, _, sigma = process.coefficients(t)
+        u, v, _ = row.row(process, t)
+        p = row.target(process, x0, eps, t)
+        found = row.x0(process, p, a * x0 + sigma * eps, t)
+        size = jnp.abs(v) * (a + sigma) + sigma * (jnp.abs(u) + jnp.abs(v))
+        return found, 3 * size / jnp.abs(a * v - sigma * u)
+
+    return jax.vmap(there_and_back)(jnp.linspace(*process.span, 17, dtype=dtype))
+
+
+@each_process
+@each_row
+def test_the_target_of_the_truth_gives_back_the_truth(process, row):
+    """In float64 to 1e-10, in float32 to the rounding that the condition of the 2×2 system allows."""
+    with jax.enable_x64(True):
+        found, _ = recovered(process, row, jnp.float64)
+        chex.assert_trees_all_close(found, np.broadcast_to(X0, found.shape), atol=1e-10)
+    found, condition = recovered(process, row, jnp.float32)
+    assert found.dtype == jnp.float32
+    error = np.abs(np.asarray(found) - X0).max(axis=(1, 2, 3))
+    assert np.all(error <= 4 * np.finfo(np.float32).eps * np.maximum(condition, 1))
+
+
+@pytest.mark.parametrize("row", [CleanImage(), AngleVelocity(), Preconditioned()], ids=name)
+@each_process
+def test_some_rows_are_safe_on_the_whole_span(process, row):
+    """Their determinant does not vanish in units of what they multiply, so float32 keeps 5 digits everywhere."""
+    found, _ = recovered(process, row, jnp.float32)
+    chex.assert_trees_all_close(found, np.broadcast_to(X0, found.shape), atol=1e-5)
+
+
+@pytest.mark.parametrize("data_std", [0.5, 1.3])
+def test_preconditioned_is_the_printed_form_of_edm(x64, data_std):
+    """D = c_skip x + c_out F with the c's of Karras et al. 2022, Table 1, on the process with a = 1."""
+    process, row = VE(), Preconditioned(data_std)
+    x, f = jnp.asarray(X0), jnp.asarray(EPS)
+    for t in (0.0, 0.3, 1.0):
+        sigma = 0.002 * (80 / 0.002) ** t
+        c_skip = data_std**2 / (sigma**2 + data_std**2)
+        c_out = sigma * data_std / np.sqrt(sigma**2 + data_std**2)
+        found = row.x0(process, f, x, jnp.asarray(t))
+        chex.assert_trees_all_close(found, c_skip * x + c_out * f, rtol=1e-11)
+
+
+def test_the_network_sees_what_the_network_of_edm_sees(x64):
+    """c_in = 1/√(σ² + σ_d²) and c_noise = ln(σ)/4, Karras et al. 2022, Table 1."""
+    seen = NetworkDenoiser(VE(), None, lambda _, x, condition: x + 10 * condition, data_std=0.5)
+    sigma = 0.3
+    t = VE().time(jnp.asarray(-np.log(sigma)))
+    expected = X0 / np.sqrt(sigma**2 + 0.25) + 10 * np.log(sigma) / 4
+    chex.assert_trees_all_close(seen.output(jnp.asarray(X0), t), expected, rtol=1e-12)
+
+
+@each_process
+def test_the_velocity_target_is_the_derivative_of_the_path(x64, process):
+    low, high = process.span
+    t, gap = jnp.linspace(low + 0.02, high - 0.02, 9), 1e-5
+
+    def path(t):
+        a, _, sigma = process.coefficients(t)
+        return a * X0 + sigma * EPS
+
+    target = jax.vmap(lambda t: Velocity().target(process, X0, EPS, t))(t)
+    slope = jax.vmap(lambda t: (path(t + gap) - path(t - gap)) / (2 * gap))(t)
+    chex.assert_trees_all_close(target, slope, rtol=1e-6, atol=1e-6)
+
+
+def test_targets_are_those_of_the_papers(x64):
+    t = jnp.asarray(0.3)
+    a, _, sigma = VP().coefficients(t)
+    chex.assert_trees_all_close(Noise().target(VP(), X0, EPS, t), EPS)
+    chex.assert_trees_all_close(Score().target(VP(), X0, EPS, t), -EPS / sigma, rtol=1e-12)
+    angle = AngleVelocity().target(VP(), X0, EPS, t)
+    chex.assert_trees_all_close(angle, a * EPS - sigma * X0, rtol=1e-12)  # α ε − σ x0
+    flow = Velocity().target(Flow(), X0, EPS, t)
+    chex.assert_trees_all_close(flow, EPS - X0, rtol=1e-12)  # noise minus image
