@@ -1,6 +1,6 @@
 """Tune the weights of `jaxir.classical` on training photographs, never on those of a report.
 
-    python benchmarks/tune_classical.py            about 10 minutes on 2 cores
+    python benchmarks/tune_classical.py            about 15 minutes on 2 cores
     python benchmarks/tune_classical.py --smoke    a small part of it, nothing is written
 
 Crops of 96 × 96 are cut from the middle of photographs of BSDS500's training part, reduced by 2

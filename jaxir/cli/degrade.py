@@ -39,8 +39,9 @@ def degrade(
 
     def work(number: int, path: Path, out: Path) -> None:
         image = jnp.asarray(read_image(path))
+        height, width, channels = image.shape
         key = jax.random.fold_in(jax.random.key(seed), number)
-        y = recipe.for_clean(image.shape).sample(key, image)
+        y = recipe.for_clean((height, width, channels)).sample(key, image)
         write_image(out, np.asarray(y), overwrite=force)
 
     each(found, work, folder=source.is_dir())

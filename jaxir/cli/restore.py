@@ -67,7 +67,8 @@ def restore(
         image = jnp.asarray(read_image(path))
         grey_in = image.shape[-1] == 1 and not any(call.name == "grey" for call in recipe.calls)
         y = jnp.repeat(image, 3, axis=-1) if grey_in else image
-        plan = recipe.for_degraded(y.shape)
+        height, width, channels = y.shape
+        plan = recipe.for_degraded((height, width, channels))
         with progress(f"{path.name} ({number + 1}/{len(found)})") as callback:
             result = restore_image(
                 y,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,12 +19,14 @@ from jaxir.degradations import (
 )
 
 if TYPE_CHECKING:
+    from jaxir.degradations import Operator
     from jaxir.typing import Image, Key, Measurement
 
 SIGMA = 0.05
 """Noise of every task, in [0, 1] units."""
 
 Shape = tuple[int, int, int]
+Restorer = Callable[["Measurement", Degradation], "Image"]
 
 
 class Task(NamedTuple):
@@ -33,23 +36,26 @@ class Task(NamedTuple):
         title: for people.
         degradation: (key, shape) -> degradation.
         view: the measurement as an image of full size, the input that a method must beat.
-        baseline: the classical method.
-        baseline_name: its name.
+        baselines: classical methods by name, with weights tuned for this task on training photographs by
+            benchmarks/tune_classical.py.
     """
 
     title: str
     degradation: Callable[[Key, Shape], Degradation]
-    view: Callable[[Measurement, Degradation], Image]
-    baseline: Callable[[Measurement, Degradation], Image]
-    baseline_name: str
+    view: Restorer
+    baselines: dict[str, Restorer]
 
 
 def _as_is(y: Measurement, degradation: Degradation) -> Image:
     return y
 
 
-def _noisy(operator) -> Degradation:
+def _noisy(operator: Operator) -> Degradation:
     return Degradation(operator, GaussianNoise(2 * SIGMA))
+
+
+def _tv(weight: float) -> Restorer:
+    return functools.partial(classical.total_variation, weight=weight)
 
 
 TASKS = {
@@ -57,29 +63,25 @@ TASKS = {
         "motion blur, 11 px at 30°",
         lambda key, shape: _noisy(motion_blur(shape, 11, 30)),
         _as_is,
-        classical.wiener,
-        "Wiener",
+        {"Wiener": classical.wiener, "TV": _tv(0.226)},
     ),
     "bicubic": Task(
-        "4× smaller",
+        "4 times smaller",
         lambda key, shape: _noisy(bicubic_downsample(shape, 4)),
         classical.bicubic,
-        classical.total_variation,
-        "TV",
+        {"TV": _tv(0.16)},
     ),
     "random": Task(
         "92 % of pixels missing",
         lambda key, shape: _noisy(random_mask(key, shape, missing=0.92)),
         _as_is,
-        classical.total_variation,
-        "TV",
+        {"TV": _tv(0.16)},
     ),
     "box": Task(
         "hole of a quarter of the width",
         lambda key, shape: _noisy(box_mask(shape, shape[1] // 4)),
         _as_is,
-        classical.total_variation,
-        "TV",
+        {"TV": _tv(0.905)},
     ),
 }
 
@@ -87,5 +89,6 @@ TASKS = {
 def spoil(task: Task, key: Key, image: Image) -> tuple[Degradation, Measurement]:
     """Draw the task's degradation and the measurement of an image."""
     mask_key, noise_key = jax.random.split(key)
-    degradation = task.degradation(mask_key, image.shape)
+    height, width, channels = image.shape
+    degradation = task.degradation(mask_key, (height, width, channels))
     return degradation, degradation.sample(noise_key, image)

@@ -18,8 +18,7 @@ def train(
     """Train what an experiment file describes, or go on with a run that was interrupted.
 
     Args:
-        experiment: a Python file with a function `experiment()` that returns a `jaxir.training.Experiment`,
-            and optionally `validation()` that opens images for the pictures.
+        experiment: a Python file with a function `experiment()` that returns a `jaxir.training.Experiment`.
         workdir: the run's folder; runs/NAME by default. It holds checkpoints, metrics.jsonl, previews and
             at the end the weights, in model/.
         steps: total number of steps, instead of the experiment's.
@@ -28,7 +27,9 @@ def train(
     from jaxir.cli.errors import UsageError
 
     if not experiment.is_file():
-        raise UsageError(f"{experiment} does not exist: give a Python file such as those in experiments/")
+        raise UsageError(
+            f"{experiment} does not exist: give a Python file such as those in experiments/"
+        )
     if steps is not None and steps < 1:
         raise UsageError(f"--steps is {steps}, expected at least 1")
     import importlib.util
@@ -41,12 +42,13 @@ def train(
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     if not hasattr(module, "experiment"):
-        raise UsageError(f"{experiment} has no function experiment(): see experiments/natural_prior.py")
+        raise UsageError(
+            f"{experiment} has no function experiment(): see experiments/natural_prior.py"
+        )
     config = module.experiment()
     config = config.smoke() if smoke else config
     if steps is not None:
         config = dataclasses.replace(config, steps=steps)
     folder = workdir or Path("runs") / config.name
-    validation = None if smoke or not hasattr(module, "validation") else module.validation()
-    state = run(config, folder, validation=validation)
+    state = run(config, folder)
     print(f"{folder}: step {int(state.step)} of {config.steps}; weights in {folder / 'model'}")

@@ -7,6 +7,7 @@ import abc
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxir.gaussian import Gaussian
 from jaxir.typing import Key, Measurement, Scalar
@@ -41,7 +42,7 @@ class GaussianNoise(Noise):
     sigma: float | Scalar
 
     def __check_init__(self):
-        if not isinstance(self.sigma, jax.core.Tracer) and not jnp.all(self.sigma >= 0):
+        if not isinstance(self.sigma, jax.core.Tracer) and not np.all(np.asarray(self.sigma) >= 0):
             raise ValueError(
                 f"sigma is {self.sigma} but a standard deviation is 0 or more, in units of [-1, 1]"
             )

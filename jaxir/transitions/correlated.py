@@ -37,9 +37,7 @@ class Correlated(Transition):
 
     def noise(self, process: Process, t: Scalar, s: Scalar) -> Scalar:
         """The standard deviation τ of the fresh noise."""
-        return process.coefficients(s).sigma * jnp.sqrt(
-            -jnp.expm1(2 * self.log_kappa(process, t, s))
-        )
+        return process.coefficients(s).sigma * _fresh(self.log_kappa(process, t, s))
 
     def advance(
         self,
@@ -83,7 +81,7 @@ class DDIM(Correlated):
     def noise(self, process: Process, t: Scalar, s: Scalar) -> Scalar:
         """η σ_s √(−expm1(2Δ)): the same number, but with a derivative where η = 0."""
         delta = process.log_snr(t) - process.log_snr(s)
-        return self.eta * process.coefficients(s).sigma * jnp.sqrt(-jnp.expm1(2 * delta))
+        return self.eta * process.coefficients(s).sigma * _fresh(delta)
 
 
 class Ancestral(Correlated):
@@ -111,8 +109,7 @@ class Ancestral(Correlated):
     def noise(self, process: Process, t: Scalar, s: Scalar) -> Scalar:
         """σ_s^{1−m} σ_t^m √(1 − e^{2Δ})."""
         now, then = process.coefficients(t).sigma, process.coefficients(s).sigma
-        fresh = jnp.sqrt(-jnp.expm1(2 * self.log_kappa(process, t, s)))
-        return then ** (1 - self.mix) * now**self.mix * fresh
+        return then ** (1 - self.mix) * now**self.mix * _fresh(self.log_kappa(process, t, s))
 
 
 class Renoise(Correlated):
@@ -138,3 +135,9 @@ class Renoise(Correlated):
     def log_kappa(self, process: Process, t: Scalar, s: Scalar) -> Scalar:
         """½ log(1 − ζ)."""
         return 0.5 * jnp.log1p(-jnp.asarray(self.zeta, t.dtype))
+
+
+def _fresh(log_kappa: Scalar) -> Scalar:
+    """√(1 − κ²), with the derivative 0 where κ = 1, as in a step of length zero."""
+    share = -jnp.expm1(2 * log_kappa)
+    return jnp.where(share > 0, jnp.sqrt(jnp.where(share > 0, share, 1)), 0)

@@ -42,7 +42,7 @@ WAYS = {
     "Ancestral": lambda d: (d, Discrete(Ancestral(1.0))),
     "Renoise": lambda d: (d, Discrete(Renoise(0.3))),
     "ODE": lambda d: (d, ProbabilityFlow()),
-    "adaptive ODE": lambda d: (d, ProbabilityFlow(tolerance=1e-2)),
+    "adaptive ODE": lambda d: (d, ProbabilityFlow(tolerance=1e-4)),
     "SDE": lambda d: (d, ReverseSDE()),
     "DPS": lambda d: (DPS(d, degradation(), 0.01), Discrete(DDIM(1.0))),
     "published DPS": lambda d: (d, Discrete(PublishedDPS(Ancestral(), degradation(), 0.3))),
@@ -77,7 +77,6 @@ class Tracing(Denoiser):
 
     def estimate(self, x, t, y=None):
         self.count()
-        a, _, sigma = self.process.coefficients(t)
         return NetworkDenoiser(self.process, None, lambda _, x, c: jnp.tanh(x) * c).estimate(x, t)
 
 

@@ -268,7 +268,7 @@ def test_the_flow_there_and_back_is_the_identity(x64):
 
 
 def test_a_negative_noise_is_refused():
-    with pytest.raises(ValueError, match="noise is -1.0, expected 0"):
+    with pytest.raises(ValueError, match=r"noise is -1\.0, expected 0"):
         ReverseSDE(noise=-1.0)
 
 

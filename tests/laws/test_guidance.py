@@ -1,4 +1,4 @@
-"""Guidance on a linear-Gaussian problem, where everything is known: exact where a method claims it, and what it costs."""
+"""Guidance on a linear-Gaussian problem, where all is known: exact where a method claims it, and what it costs."""
 
 import functools
 

@@ -1,6 +1,7 @@
 """Transitions, exactly: with a Gaussian prior each step is affine, so the law of the samples is a short recursion."""
 
 import functools
+import itertools
 
 import chex
 import jax
@@ -101,7 +102,7 @@ def test_ddpm_with_variance_beta_is_exact_for_unit_gaussian_data():
 def test_ddim_with_full_noise_is_the_natural_posterior(process):
     x, x0_hat = jnp.array([[[0.3, 1.0, -2.0]]]), jnp.array([[[0.1, 0.5, -1.0]]])
     times = log_snr_times(process, 7)
-    for t, s in zip(times[:-1], times[1:], strict=True):
+    for t, s in itertools.pairwise(times):
         ddim, _ = DDIM(1.0).advance(process, None, x, Estimate(x0_hat), t, s)
         natural, _ = Ancestral(0.0).advance(process, None, x, Estimate(x0_hat), t, s)
         chex.assert_trees_all_close(

@@ -1,5 +1,7 @@
 """Every process: its curves agree with each other, with the SDE derived from them, and with its source's formulas."""
 
+import itertools
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -119,7 +121,7 @@ def test_forward_laws_compose(x64, process):
 
     def through(start, scale, *times):
         mean, variance = start, scale**2
-        for now, then in zip(times[:-1], times[1:], strict=True):
+        for now, then in itertools.pairwise(times):
             law = process.forward(mean, now, then)
             gain = process.coefficients(then).a / process.coefficients(now).a
             mean, variance = law.mean, gain**2 * variance + law.scale**2

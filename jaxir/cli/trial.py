@@ -1,0 +1,93 @@
+"""One trial: spoil an image as a task says, restore it by every method, measure. What `demo` and `bench` repeat."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxir import methods
+from jaxir.cli.tasks import Task, spoil
+from jaxir.metrics import psnr, ssim
+from jaxir.report import Result
+from jaxir.restoration import restore
+
+if TYPE_CHECKING:
+    from jaxir.denoisers import Denoiser
+    from jaxir.methods import Method
+    from jaxir.samplers import Samples
+    from jaxir.typing import Image, Key
+
+METHODS: dict[str, Method] = {
+    "DiffPIR": functools.partial(methods.diffpir, zeta=1.0),
+    "MMPS": methods.mmps,
+    "ΠGDM": methods.pigdm,
+}
+"""The methods of the demo with the settings of this project's figures, the same for every task."""
+
+
+class Outcome(NamedTuple):
+    """One image by one method: the row of the table, the estimate, and the samples where there are some."""
+
+    result: Result
+    image: Image
+    samples: Samples | None = None
+
+
+def trial(
+    key: Key,
+    name: str,
+    task: Task,
+    truth: Image,
+    *,
+    denoiser: Denoiser,
+    chosen: dict[str, Method],
+    steps: int,
+    samples: int,
+) -> Iterator[Outcome]:
+    """The degraded input, the classical baselines, then every method, as they are ready.
+
+    `over_baseline` is the gain over the best of the baselines.
+    """
+    spoil_key, sample_key = jax.random.split(key)
+    degradation, y = spoil(task, spoil_key, truth)
+    view = task.view(y, degradation)
+    given = float(psnr(view, truth))
+    yield Outcome(
+        Result(name, "input", given, None, None, float(ssim(view, truth)), None, None), view
+    )
+
+    baseline = -math.inf
+    for label, classical in task.baselines.items():
+        image = jnp.clip(classical(y, degradation), -1, 1)
+        value, score = float(psnr(image, truth)), float(ssim(image, truth))
+        baseline = max(baseline, value)
+        yield Outcome(Result(name, label, value, value - given, None, score, None, None), image)
+
+    for label, method in chosen.items():
+        drawn = restore(
+            y,
+            degradation,
+            prior=denoiser,
+            method=method,
+            steps=steps,
+            samples=samples,
+            key=sample_key,
+        )
+        mean = jnp.clip(drawn.mean, -1, 1)
+        value = float(psnr(mean, truth))
+        row = Result(
+            name,
+            label,
+            value,
+            value - given,
+            value - baseline,
+            float(ssim(mean, truth)),
+            int(drawn.diagnostics["evaluations"]),
+            drawn.diagnostics["seconds"],
+        )
+        yield Outcome(row, mean, drawn)
