@@ -11,8 +11,13 @@ from jaxir.degradations import Degradation
 from jaxir.denoisers import Denoiser
 from jaxir.methods import Method, diffpir
 from jaxir.pretrained import load
+from jaxir.processes import log_snr_times
 from jaxir.samplers import Callback, Samples, sample
 from jaxir.typing import Key, Measurement, Times
+
+SIGMA_MAX, SIGMA_MIN = 5.0, 0.03
+"""Where a restoration starts and ends, as σ/a in [-1, 1] units: at 5 nothing of an image is left (its deviation is
+0.5), and below 0.03, four grey levels, a measurement with noise adds nothing. Steps spent outside are lost."""
 
 
 def restore(
@@ -34,7 +39,8 @@ def restore(
         degradation: how the clean image became `y`.
         prior: a denoiser of clean images, or what `jaxir.load` takes.
         method: one of `jaxir.methods`, or a function of your own.
-        steps: evaluations of the denoiser for each sample, or the times themselves.
+        steps: evaluations of the denoiser for each sample, equally spaced in log-SNR from σ/a = `SIGMA_MAX` to
+            `SIGMA_MIN`, or the times themselves.
         samples: number of restorations.
         key: a JAX random key; `jax.random.key(0)` by default.
         chunk: samples at a time, which bounds the memory.
@@ -57,6 +63,8 @@ def restore(
             "fill them in and mask them with a Mask operator"
         )
     denoiser = prior if isinstance(prior, Denoiser) else load(prior)
+    if isinstance(steps, int):
+        steps = log_snr_times(denoiser.process, steps, sigma_max=SIGMA_MAX, sigma_min=SIGMA_MIN)
     guided, sampler = method(denoiser, degradation)
     return sample(
         jax.random.key(0) if key is None else key,

@@ -87,3 +87,20 @@ def run_python() -> Callable[..., str]:
         return done.stdout
 
     return run
+
+
+@pytest.fixture(scope="session")
+def tiny_prior(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of weights that are random and few: whatever does not ask for quality is tested with them."""
+    from jaxir.denoisers import NetworkDenoiser, Preconditioned
+    from jaxir.networks import UNet
+    from jaxir.pretrained import save_denoiser
+    from jaxir.processes import VP
+
+    network = UNet(widths=(8, 8), blocks=(1, 1), embedding=16)
+    params = network.init(jax.random.key(0))
+    folder = tmp_path_factory.mktemp("weights") / "tiny"
+    save_denoiser(
+        folder, NetworkDenoiser(VP(), params, network.apply, Preconditioned(), 0.5), network
+    )
+    return folder

@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from jaxir.cli.bench import bench
     from jaxir.cli.degrade import degrade
     from jaxir.cli.demo import demo
-    from jaxir.cli.errors import SomeFailed
+    from jaxir.cli.errors import EXPECTED, SomeFailed, one_line
     from jaxir.cli.models import models
     from jaxir.cli.restore import restore
     from jaxir.cli.train import train
@@ -37,9 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except SomeFailed as error:
         print(f"jaxir: {error}", file=sys.stderr)
         raise SystemExit(1) from None
-    except (ValueError, TypeError, OSError, ArithmeticError, RuntimeError, MemoryError) as error:
+    except EXPECTED as error:
         if os.environ.get("JAXIR_TRACEBACK"):
             raise
-        line = " ".join(str(error).split()) or type(error).__name__
-        print(f"jaxir: {line}", file=sys.stderr)
+        print(f"jaxir: {one_line(error)}", file=sys.stderr)
         raise SystemExit(2) from None

@@ -12,7 +12,7 @@ def bench(
     images: Annotated[Path, tyro.conf.Positional],
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("bench.json"),
     tasks: tuple[str, ...] = ("motion", "bicubic", "random", "box"),
-    methods: tuple[str, ...] = ("diffpir(zeta=1.0)", "mmps", "pigdm"),
+    methods: tuple[str, ...] = ("diffpir", "mmps", "pigdm"),
     count: int = 12,
     size: int = 96,
     steps: int = 40,

@@ -20,6 +20,12 @@ class Call(NamedTuple):
     positional: tuple[Any, ...]
     named: dict[str, Any]
 
+    @property
+    def arguments(self) -> str:
+        """As they were written."""
+        named = (f"{name}={value}" for name, value in self.named.items())
+        return ", ".join([*map(str, self.positional), *named])
+
 
 def parse_call(text: str) -> Call:
     """Parse one call.
@@ -28,7 +34,7 @@ def parse_call(text: str) -> Call:
         UsageError: if it is not of that form.
     """
     match = _CALL.fullmatch(text)
-    if not match:
+    if not match or text.count("(") != text.count(")"):
         raise UsageError(f"cannot read {text!r}: write name, name(1, 2) or name(size=3)")
     positional, named = [], {}
     for part in filter(None, (part.strip() for part in (match[2] or "").split(","))):
@@ -56,17 +62,30 @@ def bind(call: Call, known: Mapping[str, Callable], kind: str, *leading: Any) ->
         raise unknown(kind, call.name, known)
     function = known[call.name]
     signature = inspect.signature(function)
+    shown = list(signature.parameters.values())[len(leading) :]
     try:
         bound = signature.bind(*leading, *call.positional, **call.named)
+        for parameter in shown:
+            if parameter.name in bound.arguments:
+                _expect_type(parameter, bound.arguments[parameter.name])
     except TypeError as error:
-        shown = list(signature.parameters.values())[len(leading) :]
         names = ", ".join(
             p.name if p.default is p.empty else f"{p.name}={p.default}" for p in shown
         )
         raise UsageError(
-            f"{kind} {call.name!r} takes ({names}), got {call.positional} {call.named or ''}: {error}"
+            f"{kind} {call.name!r} takes ({names}), got ({call.arguments}): {error}"
         ) from None
     return lambda: function(*bound.args, **bound.kwargs)
+
+
+def _expect_type(parameter: inspect.Parameter, value: Any) -> None:
+    """Raise a TypeError unless a number is given where the signature has one."""
+    accepted, what = {
+        "int": (int, "a whole number"),
+        "float": (int | float, "a number"),
+    }.get(parameter.annotation, (object, "anything"))
+    if not isinstance(value, accepted) or (accepted is not object and isinstance(value, bool)):
+        raise TypeError(f"{parameter.name} is {value!r}, expected {what}")
 
 
 def _literal(text: str) -> Any:

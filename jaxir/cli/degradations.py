@@ -67,7 +67,7 @@ def mask(shape: Shape, path: str) -> Operator:
     from jaxir.data import read_image
     from jaxir.degradations import Mask
 
-    known = read_image(path).mean(axis=-1) > 0
+    known = read_image(str(path)).mean(axis=-1) > 0
     if known.shape != shape[:2]:
         raise UsageError(
             f"mask {path} is {known.shape[0]}×{known.shape[1]} but the image is {shape[0]}×{shape[1]}: "
@@ -142,24 +142,26 @@ def parse_degradation(text: str) -> Recipe:
     Raises:
         UsageError: if a stage is unknown, misses an argument, or noise is not the last one.
     """
+    if not text.strip():
+        raise UsageError(
+            'the degradation is empty: write "motion(15,30)|noise(0.05)", for instance'
+        )
     calls = [parse_call(part) for part in text.split("|")]
-    builders = {name: stage.build for name, stage in STAGES.items()}
+    builders = {name: stage.build for name, stage in STAGES.items()} | {"noise": _noise}
     sigma = 0.0
     for position, call in enumerate(calls):
+        build = bind(call, builders, "degradation", (8, 8, 3))
         if call.name == "noise":
             if position != len(calls) - 1:
                 raise UsageError(f"noise must be the last stage of {text!r}")
-            sigma = _noise(call)
-        else:
-            bind(call, {**builders, "noise": _noise}, "degradation", (8, 8, 3))
+            sigma = build()
     return Recipe(tuple(call for call in calls if call.name != "noise"), sigma)
 
 
-def _noise(call: Call) -> float:
-    sigma = call.named.get("sigma", *call.positional) if call.positional or call.named else None
-    if not isinstance(sigma, int | float) or not 0 <= sigma < math.inf:
+def _noise(shape: Shape, sigma: float) -> float:
+    if not 0 <= sigma < math.inf:
         raise UsageError(
-            f"noise takes a standard deviation of 0 or more in units of [0, 1], got {sigma!r}: "
+            f"noise takes a standard deviation of 0 or more in units of [0, 1], got {sigma}: "
             "write noise(0.05)"
         )
     return float(sigma)

@@ -5,9 +5,17 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+EXPECTED = (ValueError, TypeError, OSError, ArithmeticError, RuntimeError, MemoryError)
+"""What the library raises when something does not fit, is damaged or runs out; all else is a mistake of ours."""
+
 
 class UsageError(ValueError):
     """The command line asks for something that does not exist or does not fit."""
+
+
+def one_line(error: BaseException) -> str:
+    """The message without line breaks, or the kind of error where it has none."""
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 class SomeFailed(Exception):

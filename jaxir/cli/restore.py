@@ -46,12 +46,23 @@ def restore(
     from jaxir.cli.methods import parse_method
 
     recipe, chosen = parse_degradation(degradation), parse_method(method)
-    for name, value in (("steps", steps), ("samples", samples), ("chunk", chunk or 1)):
-        if value < 1:
+    for name, value in (("steps", steps), ("samples", samples), ("chunk", chunk)):
+        if value is not None and value < 1:
             raise UsageError(f"--{name} is {value}, expected at least 1")
     if save_std and samples < 2:
         raise UsageError("--save-std needs --samples 2 or more: one sample has no deviation")
-    found = pairs(source, output, force=force)
+
+    def sample_files(out: Path) -> list[Path]:
+        numbers = range(1, samples + 1) if save_samples else ()
+        return [out.with_name(f"{out.stem}.sample-{i}.png") for i in numbers]
+
+    def std_file(out: Path) -> Path:
+        return out.with_name(f"{out.stem}.std.png")
+
+    def beside(out: Path) -> list[Path]:
+        return sample_files(out) + ([std_file(out)] if save_std else [])
+
+    found = pairs(source, output, force=force, beside=beside)
     import jax
     import jax.numpy as jnp
     import numpy as np
@@ -87,13 +98,13 @@ def restore(
             write_image(name, np.asarray(picture), overwrite=force)
 
         write(out, result.mean)
-        if save_samples:
-            for i, picture in enumerate(result.images, 1):
-                write(out.with_name(f"{out.stem}.sample-{i}.png"), picture)
+        for name, picture in zip(sample_files(out), result.images, strict=False):
+            write(name, picture)
         note = ""
         if save_std:
             spread = jnp.mean(result.std, axis=-1, keepdims=True)
-            write(out.with_name(f"{out.stem}.std.png"), 2 * spread / jnp.max(spread) - 1)
+            largest = jnp.maximum(jnp.max(spread), jnp.finfo(spread.dtype).tiny)
+            write(std_file(out), 2 * spread / largest - 1)
             note = f", largest deviation {float(jnp.max(spread)) / 2:.3f} of [0, 1]"
         misfit = jnp.sqrt(jnp.mean(jnp.abs(y - plan(result.mean)) ** 2)) / 2
         print(

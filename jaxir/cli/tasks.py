@@ -60,7 +60,7 @@ def _tv(weight: float) -> Restorer:
 
 TASKS = {
     "motion": Task(
-        "motion blur, 11 px at 30°",
+        "motion blur, 11 px at 30 degrees",
         lambda key, shape: _noisy(motion_blur(shape, 11, 30)),
         _as_is,
         {"Wiener": classical.wiener, "TV": _tv(0.226)},

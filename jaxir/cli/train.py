@@ -40,7 +40,13 @@ def train(
     if spec is None or spec.loader is None:
         raise UsageError(f"{experiment} is not a Python file")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except (SyntaxError, ImportError, NameError, AttributeError) as error:
+        raise UsageError(
+            f"{experiment} cannot be run ({type(error).__name__}: {error}): "
+            "see experiments/natural_prior.py"
+        ) from error
     if not hasattr(module, "experiment"):
         raise UsageError(
             f"{experiment} has no function experiment(): see experiments/natural_prior.py"

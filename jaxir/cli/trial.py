@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from jaxir.typing import Image, Key
 
 METHODS: dict[str, Method] = {
-    "DiffPIR": functools.partial(methods.diffpir, zeta=1.0),
+    "DiffPIR": methods.diffpir,
     "MMPS": methods.mmps,
     "ΠGDM": methods.pigdm,
 }

@@ -114,8 +114,12 @@ def describe(name_or_path: str | Path) -> str:
         WeightsError: if there is no such folder or name.
     """
     folder = _find(name_or_path)
-    card = folder / "README.md"
-    return card.read_text() if card.is_file() else (folder / "config.json").read_text()
+    for name in ("README.md", "config.json"):
+        if (folder / name).is_file():
+            return (folder / name).read_text()
+    raise WeightsError(
+        f"{folder / 'config.json'} is missing: weights are config.json + model.safetensors"
+    )
 
 
 def _find(name_or_path: str | Path) -> Path:

@@ -25,12 +25,36 @@ def uniform_times(process: Process, steps: int) -> Times:
     return jnp.linspace(high, low, steps)
 
 
-def log_snr_times(process: Process, steps: int) -> Times:
-    """`steps` times, equally spaced in ℓ; the ends are those of the span exactly."""
+def log_snr_times(
+    process: Process,
+    steps: int,
+    *,
+    sigma_max: float | None = None,
+    sigma_min: float | None = None,
+) -> Times:
+    """`steps` times, equally spaced in ℓ; without limits the ends are those of the span exactly.
+
+    Args:
+        process: its span bounds the grid.
+        steps: number of times.
+        sigma_max: σ/a at the first time, in [-1, 1] units; the span's by default.
+        sigma_min: σ/a at the last time; the span's by default.
+
+    Raises:
+        ValueError: if steps < 1, or the limits are not positive and decreasing.
+    """
     _check(steps)
+    if not 0 < (sigma_min or 1e-9) < (sigma_max or 1e9):
+        raise ValueError(
+            f"sigma_max is {sigma_max} and sigma_min {sigma_min}, expected 0 < sigma_min < sigma_max"
+        )
     low, high = (jnp.asarray(end) for end in process.span)
-    ells = jnp.linspace(process.log_snr(high), process.log_snr(low), steps)
-    return process.time(ells).at[0].set(high).at[-1].set(low if steps > 1 else high)
+    first, last = process.log_snr(high), process.log_snr(low)
+    start = first if sigma_max is None else jnp.maximum(first, -jnp.log(sigma_max))
+    end = last if sigma_min is None else jnp.minimum(last, -jnp.log(sigma_min))
+    times = process.time(jnp.linspace(start, end, steps))
+    times = times.at[-1].set(jnp.where(end == last, low, times[-1]))
+    return times.at[0].set(jnp.where(start == first, high, times[0]))
 
 
 def karras_times(process: Process, steps: int, *, rho: float = 7.0) -> Times:
