@@ -61,8 +61,8 @@ def each(
     """
     failed = []
     for number, (path, out) in enumerate(found):
-        out.parent.mkdir(parents=True, exist_ok=True)
         try:
+            out.parent.mkdir(parents=True, exist_ok=True)
             work(number, path, out)
         except EXPECTED as error:
             if not folder:

@@ -34,6 +34,7 @@ def train(
         raise UsageError(f"--steps is {steps}, expected at least 1")
     import importlib.util
 
+    from jaxir.training import Experiment
     from jaxir.training import train as run
 
     spec = importlib.util.spec_from_file_location(experiment.stem, experiment)
@@ -52,6 +53,11 @@ def train(
             f"{experiment} has no function experiment(): see experiments/natural_prior.py"
         )
     config = module.experiment()
+    if not isinstance(config, Experiment):
+        raise UsageError(
+            f"experiment() of {experiment} returns {type(config).__name__}, "
+            "expected a jaxir.training.Experiment"
+        )
     config = config.smoke() if smoke else config
     if steps is not None:
         config = dataclasses.replace(config, steps=steps)

@@ -238,6 +238,13 @@ def test_some_images_of_a_folder_fail_and_the_others_are_written(
     assert "1 of 4 images failed: photos/b.png is not an image that Pillow knows" in line
 
 
+@both
+def test_a_file_where_a_folder_should_be(refused, tmp_path, picture, command):
+    picture(tmp_path / "in.png")
+    line = refused(command, "in.png", "-o", "in.png/out.png", *GOOD[command])
+    assert "in.png" in line
+
+
 def test_a_size_that_is_no_multiple_of_the_factor(refused, tmp_path, picture):
     picture(tmp_path / "in.png", (18, 16, 3))
     line = refused("degrade", "in.png", "-o", "out.png", "--degradation", "bicubic(4)")
@@ -271,10 +278,19 @@ def test_training_without_its_experiment(refused, tmp_path):
     assert "broken.py cannot be run (SyntaxError" in refused("train", "broken.py")
     (tmp_path / "needy.py").write_text("import no_such_module\n")
     assert "needy.py cannot be run (ModuleNotFoundError" in refused("train", "needy.py")
+    (tmp_path / "empty.py").write_text("def experiment():\n    return None\n")
+    assert "returns NoneType, expected a jaxir.training.Exp" in refused("train", "empty.py")
     (tmp_path / "notes.txt").write_text("hello\n")
     assert "notes.txt is not a Python file" in refused("train", "notes.txt")
     line = refused("train", "other.py", "--steps", 0)
     assert "--steps is 0, expected at least 1" in line
+
+
+def test_training_without_its_data(refused, tmp_path, monkeypatch):
+    monkeypatch.setenv("JAXIR_DATA", str(tmp_path / "nowhere"))
+    experiment = Path(__file__).parents[2] / "experiments" / "natural_prior.py"
+    line = refused("train", experiment, "--workdir", "run")
+    assert "nowhere/natural/bsds500/val does not exist: give a folder of images" in line
 
 
 def test_a_corrupted_checkpoint(refused, jaxir, tmp_path):

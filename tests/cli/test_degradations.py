@@ -33,8 +33,7 @@ def in_a_folder_with_a_mask(tmp_path, monkeypatch):
 def fails(text: str, shape=None) -> str:
     """The one line that reading `text`, or building it for `shape`, fails with."""
     with pytest.raises(UsageError) as error:
-        recipe = parse_degradation(text)
-        recipe.for_clean(shape)
+        parse_degradation(text).for_clean(shape)
     assert "\n" not in str(error.value)
     return str(error.value)
 
