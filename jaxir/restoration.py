@@ -55,12 +55,18 @@ def restore(
         >>> restored = restore(y, degradation)
         >>> restored.mean, restored.std
     """
-    degradation.expect_measurement(y)
     y = jnp.asarray(y)
+    degradation.expect_measurement(y)
+    y = degradation.operator.clean(y)
     if not bool(jnp.all(jnp.isfinite(y))):
         raise ValueError(
             f"y holds {int(jnp.sum(~jnp.isfinite(y)))} values that are not finite: "
             "fill them in and mask them with a Mask operator"
+        )
+    if not isinstance(prior, Denoiser | str | Path):
+        raise TypeError(
+            f"prior is {type(prior).__name__}, expected a Denoiser or what jaxir.load takes: "
+            "subclass jaxir.denoisers.Denoiser around a function of your own"
         )
     denoiser = prior if isinstance(prior, Denoiser) else load(prior)
     if isinstance(steps, int):

@@ -31,6 +31,7 @@ def demo(output: Path = Path("jaxir-demo"), seed: int = 0, smoke: bool = False) 
         import numpy as np
 
         import jaxir
+        from jaxir.cli.progress import progress
         from jaxir.cli.tasks import SIGMA, TASKS
         from jaxir.cli.trial import METHODS, Outcome, trial
         from jaxir.cli.trust import trust
@@ -73,7 +74,11 @@ def demo(output: Path = Path("jaxir-demo"), seed: int = 0, smoke: bool = False) 
     for number, (name, picture) in enumerate(plan.items()):
         task, truth = TASKS[name], jnp.asarray(photo(picture))[:side, :side]
         title, outcomes = f"{picture}: {task.title}", []
-        with console.status(title) as status:
+        with progress(title) as moved:
+
+            def callback(label: str, done: int, total: int, title: str = title) -> None:
+                moved(done, total, f"{title}: {label}")
+
             for outcome in trial(
                 jax.random.fold_in(key, number),
                 title,
@@ -83,9 +88,9 @@ def demo(output: Path = Path("jaxir-demo"), seed: int = 0, smoke: bool = False) 
                 chosen=METHODS,
                 steps=steps,
                 samples=samples,
+                callback=callback,
             ):
                 outcomes.append(outcome)
-                status.update(f"{title}: {outcome.result.method} {outcome.result.psnr:.2f} dB")
         results += [outcome.result for outcome in outcomes]
         write_image(
             output / f"{name}.png",

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def progress(title: str) -> Iterator[Callable[[int, int], None]]:
+def progress(title: str) -> Iterator[Callable[..., None]]:
     """A bar that the yielded callback moves and that goes away at the end; nothing where stderr is no terminal."""
     from rich.console import Console
     from rich.progress import Progress
@@ -16,7 +16,7 @@ def progress(title: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(title, total=None)
 
-        def callback(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
+        def callback(done: int, total: int, description: str = title) -> None:
+            bar.update(task, completed=done, total=total, description=description)
 
         yield callback

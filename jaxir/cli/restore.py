@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -29,8 +30,11 @@ def restore(
     Args:
         source: an image file or a folder.
         output: the file or folder to write.
-        degradation: how the images were spoiled, as in `jaxir degrade`: "motion(15,30)|noise(0.05)".
-        method: diffpir, mmps, pigdm, dps or ddnm, with hyper-parameters as in "mmps(steps=5)".
+        degradation: how the images were spoiled, as in `jaxir degrade`: "motion(15,30)|noise(0.05)". Blurs wrap
+            around at the border, which a camera's do not: expect artefacts near the edges of a real photo, and
+            leave a margin.
+        method: diffpir (fast), mmps (calibrated), pigdm, dps or ddnm (only without noise), with
+            hyper-parameters as in "mmps(steps=5)".
         steps: network evaluations for each sample.
         samples: restorations to draw; their mean is written.
         chunk: samples at a time; fewer need less memory.
@@ -79,7 +83,9 @@ def restore(
         grey_in = image.shape[-1] == 1 and not any(call.name == "grey" for call in recipe.calls)
         y = jnp.repeat(image, 3, axis=-1) if grey_in else image
         height, width, channels = y.shape
-        plan = recipe.for_degraded((height, width, channels))
+        # three copies of one noise say as much as one channel with its noise, not as three of them
+        sigma = recipe.sigma * math.sqrt(3) if grey_in else recipe.sigma
+        plan = recipe._replace(sigma=sigma).for_degraded((height, width, channels))
         with progress(f"{path.name} ({number + 1}/{len(found)})") as callback:
             result = restore_image(
                 y,
@@ -106,10 +112,11 @@ def restore(
             largest = jnp.maximum(jnp.max(spread), jnp.finfo(spread.dtype).tiny)
             write(std_file(out), 2 * spread / largest - 1)
             note = f", largest deviation {float(jnp.max(spread)) / 2:.3f} of [0, 1]"
-        misfit = jnp.sqrt(jnp.mean(jnp.abs(y - plan(result.mean)) ** 2)) / 2
+        known = plan.operator.clean(jnp.ones_like(y))
+        misfit = jnp.sqrt(jnp.sum((known * (y - plan(result.mean))) ** 2) / jnp.sum(known)) / 2
         print(
             f"{out}: {result.diagnostics['seconds']:.1f} s, residual {float(misfit):.4f} of [0, 1] "
-            f"for a noise of {recipe.sigma:.4f}{note}"
+            f"({2 * float(misfit):.4f} of [-1, 1]) for a noise of {recipe.sigma:.4f}{note}"
         )
 
     each(found, work, folder=source.is_dir())

@@ -13,6 +13,7 @@ def train(
     experiment: Annotated[Path, tyro.conf.Positional],
     workdir: Path | None = None,
     steps: int | None = None,
+    initial: str | None = None,
     smoke: bool = False,
 ) -> None:
     """Train what an experiment file describes, or go on with a run that was interrupted.
@@ -22,6 +23,7 @@ def train(
         workdir: the run's folder; runs/NAME by default. It holds checkpoints, metrics.jsonl, previews and
             at the end the weights, in model/.
         steps: total number of steps, instead of the experiment's.
+        initial: weights, by name or folder, that a new run starts from.
         smoke: a few tiny steps on generated images, to see that everything works.
     """
     from jaxir.cli.errors import UsageError
@@ -34,6 +36,7 @@ def train(
         raise UsageError(f"--steps is {steps}, expected at least 1")
     import importlib.util
 
+    import jaxir
     from jaxir.training import Experiment
     from jaxir.training import train as run
 
@@ -62,5 +65,5 @@ def train(
     if steps is not None:
         config = dataclasses.replace(config, steps=steps)
     folder = workdir or Path("runs") / config.name
-    state = run(config, folder)
+    state = run(config, folder, initial=None if initial is None else jaxir.load(initial))
     print(f"{folder}: step {int(state.step)} of {config.steps}; weights in {folder / 'model'}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import jax
@@ -47,6 +48,7 @@ def trial(
     chosen: dict[str, Method],
     steps: int,
     samples: int,
+    callback: Callable[[str, int, int], None] = lambda label, done, total: None,
 ) -> Iterator[Outcome]:
     """The degraded input, the classical baselines, then every method, as they are ready.
 
@@ -76,6 +78,7 @@ def trial(
             steps=steps,
             samples=samples,
             key=sample_key,
+            callback=functools.partial(callback, label),
         )
         mean = jnp.clip(drawn.mean, -1, 1)
         value = float(psnr(mean, truth))

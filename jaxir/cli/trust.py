@@ -32,10 +32,10 @@ class Trust:
 
 
 def bed(side: int = 8) -> LinearGaussian:
-    """A soft random field of `side` × `side` pixels, seen at half the size with noise of 0.1."""
+    """A soft random field with a photograph's variance of 0.25, seen at half the size with noise of 0.1."""
     shape = (side, side, 1)
     degradation = Degradation(area_downsample(shape, 2), GaussianNoise(0.1))
-    return LinearGaussian(jnp.zeros(shape), stationary_covariance(side), degradation)
+    return LinearGaussian(jnp.zeros(shape), 0.25 * stationary_covariance(side), degradation)
 
 
 def trust(key: Key, chosen: dict[str, Method], *, steps: int, samples: int) -> Iterator[Trust]:

@@ -42,8 +42,8 @@ class Identity(Spectral):
 class Mask(Spectral):
     """y = m x with m = 1 where the image is known and 0 where it is missing: inpainting.
 
-    A projection: A = Aᴴ = A⁺ = A². The measurement has the image's shape; what it holds in the hole, NaN
-    included, is never used.
+    A projection: A = Aᴴ = A⁺ = A². The measurement has the image's shape; what it holds in the hole says nothing,
+    and `clean` puts 0 there.
 
     Args:
         mask: of zeros and ones or booleans, (H, W), (H, W, 1) or (H, W, C).
@@ -69,6 +69,10 @@ class Mask(Spectral):
                 "pass mask > threshold"
             )
         self.mask = mask.astype(bool)
+
+    def clean(self, y: Image) -> Image:
+        """0 in the hole, whatever is there, NaN included."""
+        return jnp.where(self.mask, y, 0)
 
     def apply(self, x: Image) -> Image:
         """The image, with 0 where it is missing."""

@@ -73,6 +73,10 @@ class Operator(eqx.Module):
             )
         return self.apply(x)
 
+    def clean(self, y: Measurement) -> Measurement:
+        """`y` with 0 where it says nothing about the image, a mask's hole; all of it unless overridden."""
+        return y
+
     @property
     def output_shape(self) -> tuple[int, ...]:
         """The shape of A(x)."""

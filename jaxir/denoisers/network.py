@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
@@ -35,6 +36,14 @@ class NetworkDenoiser(Denoiser):
     apply: Callable[[Params, Image, Scalar], Image] = eqx.field(static=True)
     prediction: Prediction = Preconditioned()
     data_std: float = 0.5
+
+    def __check_init__(self) -> None:
+        expected = getattr(self.prediction, "data_std", self.data_std)
+        if not isinstance(expected, jax.core.Tracer) and expected != self.data_std:
+            raise ValueError(
+                f"data_std is {self.data_std} but the prediction's is {expected}: give both the same, "
+                "or the input and the output are scaled for different data"
+            )
 
     def estimate(self, x: Image, t: Scalar, y: Array | None = None) -> Estimate:
         """One network evaluation."""

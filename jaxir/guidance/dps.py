@@ -14,8 +14,7 @@ from jaxir.degradations import Degradation
 from jaxir.denoisers import Denoiser, Estimate
 from jaxir.gaussian import Gaussian
 from jaxir.guidance.guided import Guided
-from jaxir.processes import Process
-from jaxir.transitions import Step, Transition
+from jaxir.transitions import Correlated, Step, Transition
 from jaxir.typing import Image, Measurement, Scalar
 
 
@@ -36,6 +35,14 @@ class DPS(Guided):
     denoiser: Denoiser
     degradation: Degradation
     scale: float = 1.0
+
+    def __check_init__(self) -> None:
+        sigma = getattr(self.degradation.noise, "sigma", 1.0)
+        if not isinstance(sigma, jax.core.Tracer) and sigma == 0:
+            raise ValueError(
+                "DPS got a degradation without noise, whose log-likelihood is not finite: "
+                "give it a small sigma, or use PublishedDPS or DDNM"
+            )
 
     def estimate(self, x: Image, t: Scalar, y: Measurement | None = None) -> Estimate:
         """One evaluation and one pullback."""
@@ -60,26 +67,13 @@ class PublishedDPS(Transition):
     Differs from the paper: the norm is of one image, where the code takes it over the batch.
     """
 
-    transition: Transition
+    transition: Correlated
     degradation: Degradation
     scale: float = 1.0
 
     def init(self, x: Image) -> PyTree:
         """The unguided transition's carry."""
         return self.transition.init(x)
-
-    def advance(
-        self,
-        process: Process,
-        carry: PyTree,
-        x: Image,
-        estimate: Estimate,
-        t: Scalar,
-        s: Scalar,
-        y: Array | None = None,
-    ) -> tuple[Gaussian, PyTree]:
-        """The unguided step: guidance needs the network, and acts in `step`."""
-        return self.transition.advance(process, carry, x, estimate, t, s, None)
 
     def step(
         self,
@@ -99,5 +93,5 @@ class PublishedDPS(Transition):
             return jnp.sqrt(jnp.sum(residual**2) + 1e-12), estimate
 
         gradient, estimate = jax.grad(distance, has_aux=True)(x)
-        law, carry = self.advance(denoiser.process, carry, x, estimate, t, s)
+        law, carry = self.transition.advance(denoiser.process, carry, x, estimate, t, s)
         return Step(Gaussian(law.mean - self.scale * gradient, law.scale), carry, estimate)

@@ -31,7 +31,7 @@ class MMPS(Guided):
 
     denoiser: Denoiser
     degradation: Degradation
-    steps: int = eqx.field(static=True, default=4)
+    steps: int = eqx.field(static=True, default=3)
 
     def __check_init__(self) -> None:
         require_linear_gaussian("MMPS", self.degradation)
@@ -51,7 +51,8 @@ class MMPS(Guided):
             q = variance * r + operator(w)
             along = jax.vmap(_dot, (0, None))(measurements, q)
             q, w = (
-                v - jnp.tensordot(along, past, 1) for v, past in ((q, measurements), (w, images))
+                v - jnp.tensordot(along, past, 1, precision="highest")
+                for v, past in ((q, measurements), (w, images))
             )
             square = _dot(q, q)
             norm = jnp.where(square > 0, jax.lax.rsqrt(jnp.where(square > 0, square, 1)), 0)
@@ -67,7 +68,12 @@ class MMPS(Guided):
         state = (residual, room(start), room(residual), start)
         left, *_, correction = jax.lax.fori_loop(0, self.steps, iterate, state)
         square = jnp.maximum(_dot(residual, residual), jnp.finfo(left.dtype).tiny)
-        info = {"residual": jnp.sqrt(_dot(left, left) / square)}
+        residual_left = jnp.sqrt(_dot(left, left) / square)
+        info = {
+            **(estimate.info or {}),
+            "residual": residual_left,
+            "pullbacks": jnp.full((), self.steps, scale.dtype),
+        }
         return estimate._replace(x0_hat=estimate.x0_hat + correction, info=info)
 
     def _reachable(self, residual: Measurement) -> Measurement:

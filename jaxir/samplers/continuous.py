@@ -85,7 +85,8 @@ class ProbabilityFlow(Sampler):
         """D at the last time."""
         w, steps = state
         x, t = from_circle(denoiser, w, denoiser.process.log_snr(times[-1]), y)
-        return denoiser.estimate(x, t, y)._replace(info={"solver_steps": steps})
+        estimate = denoiser.estimate(x, t, y)
+        return estimate._replace(info={**(estimate.info or {}), "solver_steps": steps})
 
 
 class ReverseSDE(Sampler):

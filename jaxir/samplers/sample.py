@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 import time
 from collections.abc import Callable
 
@@ -90,13 +91,21 @@ def sample(
         ValueError: if samples, chunk or times are not as described.
         FloatingPointError: if an image is not finite.
     """
+    if len(shape) != 3 or min(shape) < 1:
+        raise ValueError(
+            f"shape is {tuple(shape)}, expected (height, width, channels), all at least 1"
+        )
     if samples < 1:
         raise ValueError(f"samples is {samples}, expected at least 1")
     if chunk is not None and chunk < 1:
         raise ValueError(f"chunk is {chunk}, expected at least 1")
     if process is not None:
         denoiser = on(process, denoiser)
-    grid = log_snr_times(denoiser.process, times) if isinstance(times, int) else jnp.asarray(times)
+    grid = (
+        log_snr_times(denoiser.process, operator.index(times))
+        if np.ndim(times) == 0
+        else jnp.asarray(times)
+    )
     _check_grid(grid, denoiser.process)
     size = min(chunk or samples, samples)
     windows = sampler.windows(len(grid))
@@ -107,9 +116,9 @@ def sample(
         state = _start(keys, denoiser, sampler, jnp.zeros(shape), grid, y)
         for window in windows:
             state = _run(keys, denoiser, sampler, state, grid, y, *window)
+            jax.block_until_ready(state)  # one wait a window, so that Ctrl-C is heard
             done += 1
             if callback is not None:
-                jax.block_until_ready(state)
                 callback(done, total)
         parts.append(_finish(denoiser, sampler, state, grid, y))
     estimate = jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[:samples], *parts)

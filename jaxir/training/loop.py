@@ -6,6 +6,7 @@ where it stopped, bit for bit; SIGTERM and Ctrl-C save first.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import signal
@@ -15,16 +16,19 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from jaxir.data import Source, crop_batch, prefetch
+from jaxir.denoisers import NetworkDenoiser
 from jaxir.mesh import data_mesh, replicated, split
 from jaxir.pretrained import save_denoiser
 from jaxir.training.checkpoint import Checkpoints
 from jaxir.training.experiment import Experiment
 from jaxir.training.preview import write_preview
 from jaxir.training.step import TrainState, initial_state, train_step
+from jaxir.typing import Params
 
 
 def train(
@@ -35,6 +39,7 @@ def train(
     save_every: int = 500,
     preview_every: int = 1000,
     validation: Source | None = None,
+    initial: NetworkDenoiser | None = None,
 ) -> TrainState:
     """Run an experiment to its last step, or go on with a run that was interrupted.
 
@@ -48,6 +53,8 @@ def train(
         save_every: steps between two checkpoints; each has a line too, so that none is written of a loss gone wrong.
         preview_every: steps between two pictures of denoised validation crops, with their PSNR.
         validation: other images for the pictures than the experiment's own.
+
+        initial: weights that a new run starts from; an interrupted run goes on with its own.
 
     Returns:
         The final state.
@@ -79,7 +86,7 @@ def train(
         validation = experiment.validation()
     with _stop_on_signals() as caught, Checkpoints(workdir / "checkpoints") as checkpoints:
         state = start()
-        state = checkpoints.restore(state) or state
+        state = checkpoints.restore(state) or _begin(state, initial)
         first = int(state.step)
         source = experiment.source()
 
@@ -116,6 +123,22 @@ def train(
     if signal.SIGINT in caught:
         raise KeyboardInterrupt
     return state
+
+
+def _begin(state: TrainState, initial: NetworkDenoiser | None) -> TrainState:
+    """The state of a new run, with other weights where they are given."""
+    if initial is None:
+        return state
+    if jax.tree.map(jnp.shape, initial.params) != jax.tree.map(jnp.shape, state.params):
+        raise ValueError(
+            "the initial weights do not fit the experiment's network: use the network they belong to"
+        )
+
+    def place(new: Params, old: Params) -> Params:
+        return jax.tree.map(lambda n, o: jax.device_put(jnp.copy(n), o.sharding), new, old)
+
+    params, ema = place(initial.params, state.params), place(initial.params, state.ema)
+    return dataclasses.replace(state, params=params, ema=ema)
 
 
 class Log:

@@ -21,10 +21,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
-from jaxir.denoisers import Estimate
+from jaxir.denoisers import Denoiser, Estimate
 from jaxir.gaussian import Gaussian
 from jaxir.processes import Process
-from jaxir.transitions.transition import Transition
+from jaxir.transitions.transition import Step, Transition
 from jaxir.typing import Image, Scalar
 
 
@@ -49,13 +49,27 @@ class Correlated(Transition):
         s: Scalar,
         y: Array | None = None,
     ) -> tuple[Gaussian, PyTree]:
-        """N(k x + (a_s − k a_t) D + (b_s − k b_t) y, τ²)."""
+        """From an estimate that is known already: N(k x + (a_s − k a_t) D + (b_s − k b_t) y, τ²)."""
         log_kappa = self.log_kappa(process, t, s)
         now, then = process.coefficients(t), process.coefficients(s)
         k = jnp.exp(log_kappa) * then.sigma / now.sigma
         gain = -then.a * jnp.expm1(log_kappa + process.log_snr(t) - process.log_snr(s))
         shift = process.centre(s, y) - k * process.centre(t, y)
         return Gaussian(k * x + gain * estimate.x0_hat + shift, self.noise(process, t, s)), carry
+
+    def step(
+        self,
+        denoiser: Denoiser,
+        carry: PyTree,
+        x: Image,
+        t: Scalar,
+        s: Scalar,
+        y: Array | None = None,
+    ) -> Step:
+        """Evaluate the denoiser at (x, t) and advance to s."""
+        estimate = denoiser.estimate(x, t, y)
+        law, carry = self.advance(denoiser.process, carry, x, estimate, t, s, y)
+        return Step(law, carry, estimate)
 
 
 class DDIM(Correlated):

@@ -14,7 +14,6 @@ from jaxtyping import Array, PyTree
 
 from jaxir.denoisers import Denoiser, Estimate
 from jaxir.gaussian import Gaussian
-from jaxir.processes import Process
 from jaxir.typing import Image, Scalar
 
 
@@ -33,25 +32,13 @@ class Step(NamedTuple):
 
 
 class Transition(eqx.Module):
-    """The interface: one evaluation of the denoiser, then the law of the next state."""
+    """The interface: a step evaluates the denoiser and returns the law of the next state."""
 
     def init(self, x: Image) -> PyTree:
         """The carry before the first step; None where a method has no history."""
         return None
 
     @abc.abstractmethod
-    def advance(
-        self,
-        process: Process,
-        carry: PyTree,
-        x: Image,
-        estimate: Estimate,
-        t: Scalar,
-        s: Scalar,
-        y: Array | None = None,
-    ) -> tuple[Gaussian, PyTree]:
-        """The law of x_s and the new carry, from an estimate that is known already."""
-
     def step(
         self,
         denoiser: Denoiser,
@@ -61,7 +48,4 @@ class Transition(eqx.Module):
         s: Scalar,
         y: Array | None = None,
     ) -> Step:
-        """Evaluate the denoiser at (x, t) and advance to s."""
-        estimate = denoiser.estimate(x, t, y)
-        law, carry = self.advance(denoiser.process, carry, x, estimate, t, s, y)
-        return Step(law, carry, estimate)
+        """Evaluate the denoiser at (x, t) and return the law of the state at s < t."""

@@ -211,3 +211,11 @@ def test_the_plateau_does_not_know_the_number_of_steps():
     short, long = warmup_stable_decay(1.0, 1000), warmup_stable_decay(1.0, 9000)
     for step in range(0, 700, 7):
         assert float(short(step)) == float(long(step))
+
+
+def test_a_new_run_may_start_from_other_weights(whole, tmp_path):
+    """Adam's first step moves every weight by its rate at most, here 0.01: they are still the given ones."""
+    given = tiny().denoiser(whole[1].ema)
+    state = train(tiny(steps=1), tmp_path, initial=given)
+    moved = jax.tree.map(lambda a, b: float(abs(a - b).max()), state.params, given.params)
+    assert max(jax.tree.leaves(moved)) < 0.0101
