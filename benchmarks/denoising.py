@@ -4,17 +4,15 @@
 
 Noise of σ = 15, 25, 50 of 255 with NumPy's default_rng(index of the image), not clipped. Images: Set5 and the six
 McMaster photographs of JAXIR_DATA. The prior takes one estimate, E[x0 | x], of the whole image. Non-local means and TV
-are
-scikit-image's with the true σ: `denoise_nl_means(fast_mode=True, h=0.6 σ, patch_size=5, patch_distance=6)` and
+are scikit-image's with the true σ: `denoise_nl_means(fast_mode=True, h=0.6 σ, patch_size=5, patch_distance=6)` and
 `denoise_tv_chambolle(weight=σ)`, its weight chosen best of {0.5, 0.75, 1, 1.25} σ on the same images, in TV's favour.
 CBM3D is not a dependency: `benchmarks/denoising_bm3d.py` runs it in an environment that has the package `bm3d`, on the
-same noisy images, and its JSON is merged by --extra.
+same noisy images; its JSON is merged by a second run with --extra, which measures nothing again.
 """
 
 import argparse
 import json
 import os
-import platform
 from pathlib import Path
 
 import jax
@@ -24,6 +22,7 @@ from skimage.restoration import denoise_nl_means, denoise_tv_chambolle
 
 import jaxir
 from jaxir.data import image_files, read_image
+from jaxir.provenance import provenance
 
 DATA = Path(os.environ.get("JAXIR_DATA", Path(__file__).parents[2] / "shared" / "data"))
 FOLDERS = {"set5": DATA / "testsets" / "set5" / "hr", "mcmaster6": DATA / "testsets" / "mcmaster6"}
@@ -35,16 +34,9 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
     return float(-10 * np.log10(np.mean((np.clip(a, 0, 1) - b) ** 2)))
 
 
-def main() -> None:
-    """Measure, print and store."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--prior", default="natural-prior")
-    parser.add_argument("--extra", type=Path)
-    parser.add_argument(
-        "-o", "--output", type=Path, default=Path("benchmarks/results/denoising.json")
-    )
-    arguments = parser.parse_args()
-    denoiser = jaxir.load(arguments.prior)
+def measure(name: str) -> list[dict]:
+    """The rows of all images and noise levels."""
+    denoiser = jaxir.load(name)
     process = denoiser.process
 
     @jax.jit
@@ -79,13 +71,26 @@ def main() -> None:
                     scores[f"tv-{factor}"] = psnr(tv, clean)
                 rows.append({"set": folder, "image": file.name, "sigma": level, **scores})
                 print(rows[-1], flush=True)
+    return rows
+
+
+def main() -> None:
+    """Measure, print and store."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--prior", default="natural-prior")
+    parser.add_argument("--extra", type=Path)
+    parser.add_argument(
+        "-o", "--output", type=Path, default=Path("benchmarks/results/denoising.json")
+    )
+    arguments = parser.parse_args()
     if arguments.extra:
-        extra = {
-            (r["set"], r["image"], r["sigma"]): r["cbm3d"]
-            for r in json.loads(arguments.extra.read_text())
-        }
+        rows = json.loads(arguments.output.read_text())["rows"]
+        found = json.loads(arguments.extra.read_text())
+        extra = {(row["set"], row["image"], row["sigma"]): row["cbm3d"] for row in found}
         for row in rows:
             row["cbm3d"] = extra[row["set"], row["image"], row["sigma"]]
+    else:
+        rows = measure(arguments.prior)
     summary = []
     for folder in FOLDERS:
         for level in SIGMAS:
@@ -102,8 +107,7 @@ def main() -> None:
     record = {
         "protocol": __doc__.split("\n\n")[2],
         "prior": arguments.prior,
-        "version": jaxir.__version__,
-        "hardware": f"{jax.default_backend()}, {platform.machine()}",
+        "provenance": provenance(),
         "mean": summary,
         "rows": rows,
     }

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import jaxir
 from jaxir.degradations import Degradation, GaussianNoise, motion_blur
 from jaxir.guidance import PublishedDPS
+from jaxir.provenance import provenance
 from jaxir.transitions import Ancestral
 
 
@@ -63,6 +64,7 @@ def main() -> None:
         "time_ratio_median": statistics.median(ratios),
         "time_ratio_quartiles": [low, high],
         "rounds": arguments.rounds,
+        "provenance": provenance(),
     }
     print(json.dumps(record, indent=2))
     Path("benchmarks/results/dps_step.json").write_text(json.dumps(record, indent=2) + "\n")

@@ -33,6 +33,7 @@ _SUBMODULES = (
     "photos",
     "pretrained",
     "processes",
+    "provenance",
     "report",
     "restoration",
     "samplers",

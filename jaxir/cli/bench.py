@@ -50,7 +50,6 @@ def bench(
             raise UsageError(f"--{name} is {value}, expected at least 1")
     import dataclasses
     import json
-    import platform
 
     import jax
     import jax.numpy as jnp
@@ -61,6 +60,7 @@ def bench(
     from jaxir.cli.tasks import SIGMA, TASKS
     from jaxir.cli.trial import trial
     from jaxir.data import image_files, read_image
+    from jaxir.provenance import provenance
     from jaxir.report import Result, plain
 
     for task in tasks:
@@ -128,8 +128,7 @@ def bench(
             "prior": prior,
             "metric": "PSNR and SSIM of the clipped mean of the samples, RGB, range 2, no border",
         },
-        "version": jaxir.__version__,
-        "hardware": f"{jax.default_backend()}, {platform.machine()}",
+        "provenance": provenance(),
         "mean": [dataclasses.asdict(row) for row in table],
         "intervals": intervals,
         "rows": rows,

@@ -76,6 +76,13 @@ def mask(shape: Shape, path: str) -> Operator:
     return Mask(known, shape)
 
 
+def crop(shape: Shape, margin: int) -> Operator:
+    """Without a margin on each side: what a camera sees of a scene that goes on beyond the picture."""
+    from jaxir.degradations import Crop
+
+    return Crop(shape, margin)
+
+
 def grey(shape: Shape) -> Operator:
     """Luma of Rec. 601."""
     from jaxir import degradations
@@ -89,6 +96,14 @@ def _reduced(shape: Shape, factor: int) -> Shape:
 
 def _enlarged(shape: Shape, factor: int) -> Shape:
     return shape[0] * factor, shape[1] * factor, shape[2]
+
+
+def _trimmed(shape: Shape, margin: int) -> Shape:
+    return shape[0] - 2 * margin, shape[1] - 2 * margin, shape[2]
+
+
+def _extended(shape: Shape, margin: int) -> Shape:
+    return shape[0] + 2 * margin, shape[1] + 2 * margin, shape[2]
 
 
 class Stage(NamedTuple):
@@ -107,6 +122,7 @@ STAGES = {
     "box": Stage(box),
     "random": Stage(random),
     "mask": Stage(mask),
+    "crop": Stage(crop, _trimmed, _extended),
     "grey": Stage(grey, lambda shape: (*shape[:2], 1), lambda shape: (*shape[:2], 3)),
 }
 

@@ -22,7 +22,7 @@ def degrade(
         output: the file or folder to write.
         degradation: stages from left to right, "motion(15,30)|noise(0.05)". Stages: gaussian(width),
             motion(length,angle), bicubic(factor), area(factor), box(size), random(missing,seed), mask(file),
-            grey, noise(sigma); sigma is in units of [0, 1] and comes last.
+            crop(margin), grey, noise(sigma); sigma is in units of [0, 1] and comes last.
         seed: for the noise; image i of a folder uses (seed, i).
         force: write over files that exist.
     """

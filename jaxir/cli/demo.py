@@ -37,6 +37,7 @@ def demo(output: Path = Path("jaxir-demo"), seed: int = 0, smoke: bool = False) 
         from jaxir.cli.trust import trust
         from jaxir.data import write_image
         from jaxir.photos import photo
+        from jaxir.provenance import provenance
         from jaxir.report import Picture, Row, Uncertainty, panel, plain
 
         denoiser = jaxir.load("natural-prior")
@@ -110,7 +111,7 @@ def demo(output: Path = Path("jaxir-demo"), seed: int = 0, smoke: bool = False) 
     seconds = time.perf_counter() - began
     record = {
         "command": f"jaxir demo --seed {seed}" + (" --smoke" if smoke else ""),
-        "version": jaxir.__version__,
+        "provenance": provenance(),
         "steps": steps,
         "samples": samples,
         "restoration": [dataclasses.asdict(row) for row in results],

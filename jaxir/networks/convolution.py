@@ -2,7 +2,7 @@
 
 XLA on the CPU brings convolutions into the one layout its fast kernels take, but only outside of loops. The derivative
 that JAX writes for `lax.conv_general_dilated` reads the kernel transposed, which is another layout; in the body of a
-`lax.scan` it falls back to plain loops, seven to fourteen times slower (benchmarks/convolution.py). Guidance is a
+`lax.scan` it falls back to plain loops, several times slower (benchmarks/convolution.py prints how much). Guidance is a
 gradient in a loop, so here the convolution is its own bilinear primitive, and its derivative with respect to the image
 is the same convolution with the kernel flipped and transposed in memory. Elsewhere the result is what `lax` gives.
 """

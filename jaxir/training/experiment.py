@@ -68,6 +68,11 @@ class Experiment:
             self.process, params, self.network.apply, self.prediction, self.data_std
         )
 
+    def settings(self) -> dict[str, str]:
+        """What a resumed run must share with the one that it goes on with; the number of steps may differ."""
+        names = ("network", "process", "prediction", "data_std", "batch", "crop", "ema", "seed")
+        return {name: repr(getattr(self, name)) for name in names}
+
     def smoke(self) -> Experiment:
         """The same run in seconds and without data: does it work?
 

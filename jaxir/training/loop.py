@@ -24,7 +24,8 @@ from jaxir.data import Source, crop_batch, prefetch
 from jaxir.denoisers import NetworkDenoiser
 from jaxir.mesh import data_mesh, replicated, split
 from jaxir.pretrained import save_denoiser
-from jaxir.training.checkpoint import Checkpoints
+from jaxir.provenance import provenance
+from jaxir.training.checkpoint import CheckpointError, Checkpoints
 from jaxir.training.experiment import Experiment
 from jaxir.training.preview import write_preview
 from jaxir.training.step import TrainState, initial_state, train_step
@@ -43,8 +44,8 @@ def train(
 ) -> TrainState:
     """Run an experiment to its last step, or go on with a run that was interrupted.
 
-    Writes into `workdir`: `checkpoints/`, `metrics.jsonl`, `preview-STEP.png` and at the end (and at SIGTERM or
-    Ctrl-C) `model/`, the averaged weights in the form that `jaxir.load` reads.
+    Writes into `workdir`: `run.json`, `checkpoints/`, `metrics.jsonl`, `preview-STEP.png` and at the end (and at
+    SIGTERM or Ctrl-C) `model/`, the averaged weights in the form that `jaxir.load` reads.
 
     Args:
         experiment: what to train.
@@ -88,6 +89,7 @@ def train(
         state = start()
         state = checkpoints.restore(state) or _begin(state, initial)
         first = int(state.step)
+        _record(workdir / "run.json", experiment, resumed=first > 0)
         source = experiment.source()
 
         def make(i: int) -> np.ndarray:
@@ -123,6 +125,24 @@ def train(
     if signal.SIGINT in caught:
         raise KeyboardInterrupt
     return state
+
+
+def _record(path: Path, experiment: Experiment, *, resumed: bool) -> None:
+    """Write what the run is made of; refuse to go on with a run that was made of something else.
+
+    Raises:
+        CheckpointError: if a setting differs from the run's own.
+    """
+    settings = experiment.settings()
+    if resumed and path.exists():
+        for name, before in json.loads(path.read_text())["settings"].items():
+            if settings.get(name) != before:
+                raise CheckpointError(
+                    f"{name} is {settings.get(name)} but the run in {path.parent} has {before}: "
+                    "give it the same, or choose another workdir"
+                )
+    record = {"name": experiment.name, "settings": settings, "provenance": provenance()}
+    path.write_text(json.dumps(record, indent=2) + "\n")
 
 
 def _begin(state: TrainState, initial: NetworkDenoiser | None) -> TrainState:

@@ -18,6 +18,7 @@ EXAMPLES = {
     "box": "box(4)",
     "random": "random(missing=0.5, seed=3)",
     "mask": "mask(mask.png)",
+    "crop": "crop(3)",
     "grey": "grey",
 }
 
@@ -64,6 +65,17 @@ def test_the_degraded_shape_is_inverted_through_several_stages():
     degradation = recipe.for_degraded((2, 3, 1))
     assert degradation.operator.shape == (16, 24, 3)
     assert degradation.operator.output_shape == (2, 3, 1)
+
+
+def test_a_cropped_blur_is_the_blur_of_a_scene_that_goes_on():
+    """What is seen in the middle of a scene does not change with what lies beyond the kernel's reach."""
+    seen = parse_degradation("motion(5,30)|crop(4)").for_degraded((16, 24, 3))
+    scene = np.asarray(np.random.default_rng(0).normal(size=(24, 32, 3)), np.float32)
+    beyond = np.pad(scene, ((5, 5), (5, 5), (0, 0)), mode="wrap")
+    larger = parse_degradation("motion(5,30)").for_clean(beyond.shape)
+    np.testing.assert_allclose(
+        seen(jnp.asarray(scene)), larger(jnp.asarray(beyond))[9:-9, 9:-9], atol=1e-5
+    )
 
 
 def test_sigma_of_the_shell_is_doubled_inside():

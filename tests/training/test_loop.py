@@ -219,3 +219,13 @@ def test_a_new_run_may_start_from_other_weights(whole, tmp_path):
     state = train(tiny(steps=1), tmp_path, initial=given)
     moved = jax.tree.map(lambda a, b: float(abs(a - b).max()), state.params, given.params)
     assert max(jax.tree.leaves(moved)) < 0.0101
+
+
+def test_a_run_does_not_go_on_as_another(whole, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(whole[0], folder)
+    record = json.loads((folder / "run.json").read_text())
+    assert record["settings"] == tiny().settings()
+    assert set(record["provenance"]) >= {"jax", "python", "hardware", "revision"}
+    with pytest.raises(CheckpointError, match=r"^batch is 16 but the run in .* has 8: give it"):
+        train(tiny(batch=16, steps=50), folder)
