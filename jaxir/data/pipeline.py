@@ -66,7 +66,7 @@ def prefetch(
         except Exception as error:
             put(error)
 
-    threading.Thread(target=work, daemon=True).start()
+    threading.Thread(target=work, name="jaxir-prefetch", daemon=True).start()
     try:
         for _ in range(start, stop):
             item = ready.get()
