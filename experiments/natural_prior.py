@@ -10,9 +10,11 @@ import functools
 import os
 from pathlib import Path
 
+import numpy as np
 import optax
+from PIL import Image, ImageEnhance
 
-from jaxir.data import ImageFolder
+from jaxir.data import ImageFolder, Source
 from jaxir.networks import UNet
 from jaxir.processes import VP, log_normal_law
 from jaxir.training import Experiment, warmup_stable_decay
@@ -38,10 +40,47 @@ LEFT_OUT = frozenset(
 """SHA-256 of the photographs that are not trained on."""
 
 
-def source() -> ImageFolder:
+class Views:
+    """Each photograph four times: as it is, at half its size, and both of them with livelier colours.
+
+    The photographs are JPEG files of muted colour. Half the size is free of the marks of compression, and the colours
+    of other cameras are livelier.
+
+    Args:
+        photographs: uint8 images.
+        crop: a photograph whose half is smaller than this stays as it is.
+        colour: factor on the distance of a colour from its grey.
+    """
+
+    def __init__(self, photographs: Source, *, crop: int, colour: float) -> None:
+        self.views: list[np.ndarray] = []
+        for photograph in (Image.fromarray(photographs[i]) for i in range(len(photographs))):
+            width, height = photograph.size
+            half = photograph.resize((width // 2, height // 2), Image.Resampling.LANCZOS)
+            for view in (photograph, half if min(half.size) >= crop else photograph):
+                self.views += [
+                    np.asarray(view),
+                    np.asarray(ImageEnhance.Color(view).enhance(colour)),
+                ]
+
+    def __len__(self) -> int:
+        """Number of views."""
+        return len(self.views)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """One view, uint8."""
+        return self.views[index]
+
+
+def photographs() -> ImageFolder:
     """The training photographs."""
     folders = [DATA / "natural" / "bsds500" / "train", DATA / "natural" / "t91"]
     return ImageFolder(folders, leave_out=LEFT_OUT)
+
+
+def source() -> Views:
+    """The training images."""
+    return Views(photographs(), crop=64, colour=1.6)
 
 
 def validation() -> ImageFolder:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from jaxir.pretrained import load as load
     from jaxir.restoration import restore as restore
-    from jaxir.samplers import sample as sample
+    from jaxir.samplers.sample import sample as sample
 
 __version__ = "0.1.0"
 
@@ -21,6 +21,8 @@ _SUBMODULES = (
     "data",
     "degradations",
     "denoisers",
+    "estimation",
+    "expect",
     "gaussian",
     "guidance",
     "integrate",

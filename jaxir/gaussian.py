@@ -24,6 +24,19 @@ class Gaussian(eqx.Module):
     mean: Array
     scale: float | Array | Callable[[Array], Array]
 
+    @property
+    def std(self) -> Array:
+        """The scale as a number or an array.
+
+        Raises:
+            TypeError: where it is a linear map.
+        """
+        if callable(self.scale):
+            raise TypeError(
+                "the noise is a linear map, expected a number: use DDIM or Ancestral steps"
+            )
+        return jnp.asarray(self.scale)
+
     def sample(self, key: Key) -> Array:
         """One draw."""
         z = jax.random.normal(key, self.mean.shape, self.mean.dtype)

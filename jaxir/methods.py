@@ -12,9 +12,20 @@ from collections.abc import Callable
 
 from jaxir.degradations import Degradation
 from jaxir.denoisers import Denoiser
-from jaxir.guidance import DDNM, MMPS, DiffPIR, PiGDM, PublishedDPS
-from jaxir.samplers import Discrete, Sampler
-from jaxir.transitions import DDIM, Ancestral, Renoise
+from jaxir.guidance import (
+    ADMM,
+    DDNM,
+    DDRM,
+    MMPS,
+    TMPD,
+    DDNMPlus,
+    DiffPIR,
+    PiGDM,
+    PublishedDPS,
+    Replacement,
+)
+from jaxir.samplers import DAPS, Discrete, MCGDiff, REDDiff, Sampler, Travel, Twisted
+from jaxir.transitions import DDIM, Ancestral, Cold, Renoise
 
 Method = Callable[[Denoiser, Degradation], tuple[Denoiser, Sampler]]
 """(prior's denoiser, degradation) -> (denoiser to sample from, sampler)."""
@@ -74,3 +85,124 @@ def ddnm(
     Source: [wang2023ddnm] Algorithm 1, with η of its code.
     """
     return DDNM(denoiser, degradation), Discrete(Renoise(eta**2))
+
+
+def ddnm_plus(
+    denoiser: Denoiser, degradation: Degradation, *, eta: float = 0.85
+) -> tuple[Denoiser, Sampler]:
+    """DDNM+: DDNM for measurements with noise.
+
+    Source: [wang2023ddnm] Sec. 3.3.
+    """
+    return denoiser, Discrete(DDNMPlus(degradation, eta))
+
+
+def ddrm(
+    denoiser: Denoiser, degradation: Degradation, *, eta: float = 0.85, eta_b: float = 1.0
+) -> tuple[Denoiser, Sampler]:
+    """DDRM: coordinate by coordinate in the operator's singular basis; made for 20 steps.
+
+    Source: [kawar2022ddrm] Sec. 5.
+    """
+    return denoiser, Discrete(DDRM(degradation, eta, eta_b))
+
+
+def tmpd(
+    denoiser: Denoiser, degradation: Degradation, *, eta: float = 1.0
+) -> tuple[Denoiser, Sampler]:
+    """TMPD: the covariance of the measurement by its row sums, two pullbacks an estimate.
+
+    Source: [boys2023tmpd].
+    """
+    return TMPD(denoiser, degradation), Discrete(DDIM(eta))
+
+
+def mcg(
+    denoiser: Denoiser, degradation: Degradation, *, scale: float = 1.0
+) -> tuple[Denoiser, Sampler]:
+    """MCG: the step of DPS, then what the measurement sees is replaced.
+
+    Source: [chung2022mcg] Algorithm 1.
+    """
+    inner = PublishedDPS(Ancestral(), degradation, scale)
+    return denoiser, Discrete(Replacement(inner, degradation))
+
+
+def repaint(
+    denoiser: Denoiser, degradation: Degradation, *, length: int = 10, repeats: int = 10
+) -> tuple[Denoiser, Sampler]:
+    """RePaint: what is known is replaced, and every stretch of `length` steps is walked `repeats` times.
+
+    Source: [lugmayr2022repaint] Algorithm 1.
+    """
+    return denoiser, Travel(Replacement(Ancestral(), degradation), length, repeats)
+
+
+def ilvr(
+    denoiser: Denoiser, degradation: Degradation, *, above: float = 0.0
+) -> tuple[Denoiser, Sampler]:
+    """ILVR: the coarse image of a reference, at noise levels σ/a from `above` on.
+
+    Source: [choi2021ilvr] Algorithm 1.
+    """
+    return denoiser, Discrete(Replacement(Ancestral(), degradation, above))
+
+
+def dpir(
+    denoiser: Denoiser, degradation: Degradation, *, weight: float = 0.23
+) -> tuple[Denoiser, Sampler]:
+    """DPIR: plug-and-play by half-quadratic splitting; one restoration, no samples.
+
+    Source: [zhang2021dpir] Algorithm 1, with its λ.
+    """
+    return DiffPIR(denoiser, degradation, weight), Discrete(Cold())
+
+
+def admm(
+    denoiser: Denoiser, degradation: Degradation, *, weight: float = 1.0
+) -> tuple[Denoiser, Sampler]:
+    """Plug-and-play by the alternating direction method; one restoration, no samples.
+
+    Source: [chan2017pnpadmm].
+    """
+    return denoiser, Discrete(ADMM(degradation, weight))
+
+
+def daps(
+    denoiser: Denoiser, degradation: Degradation, *, flow: int = 5, langevin: int = 100
+) -> tuple[Denoiser, Sampler]:
+    """DAPS: a fresh draw of the posterior at every noise level.
+
+    Source: [zhang2025daps] Algorithm 1.
+    """
+    return denoiser, DAPS(degradation, flow, langevin)
+
+
+def reddiff(
+    denoiser: Denoiser, degradation: Degradation, *, weight: float = 0.25, rate: float = 0.1
+) -> tuple[Denoiser, Sampler]:
+    """RED-diff: one image moved by Adam.
+
+    Source: [mardani2024reddiff] Algorithm 1.
+    """
+    return denoiser, REDDiff(degradation, weight, rate)
+
+
+def tds(
+    denoiser: Denoiser, degradation: Degradation, *, particles: int = 16, variance: float = 0.25
+) -> tuple[Denoiser, Sampler]:
+    """TDS: guided particles with weights; `particles` images for each run.
+
+    Source: [wu2023tds] Algorithm 1.
+    """
+    return denoiser, Twisted(degradation, particles, variance)
+
+
+def mcgdiff(
+    denoiser: Denoiser, degradation: Degradation, *, particles: int = 16, eta: float = 0.6
+) -> tuple[Denoiser, Sampler]:
+    """MCGDiff: particles led by the noised measurement; `particles` images for each run.
+
+    Source: [cardoso2024mcgdiff] Algorithm 1.
+    """
+    return denoiser, MCGDiff(degradation, particles, DDIM(eta))

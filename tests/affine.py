@@ -13,19 +13,59 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxir.denoisers import Denoiser, GaussianDenoiser
-from jaxir.processes import VE, VP, CosineVP, Flow, Process
+from jaxir.processes import (
+    EDM,
+    IRSDE,
+    VE,
+    VP,
+    ConstantRate,
+    CosineVP,
+    DenoisingSDE,
+    Flow,
+    Interpolation,
+    LinearRate,
+    Process,
+    ResShift,
+    SubVP,
+    Wiener,
+    brownian_bridge,
+    ddbm_ve,
+    ddbm_vp,
+    goub,
+    i2sb,
+)
 from jaxir.transitions import Transition
 
-PROCESSES = [VP(), CosineVP(), VE(), Flow()]
+NOISING = {"VP": VP(), "SubVP": SubVP(), "CosineVP": CosineVP(), "Flow": Flow()}
+EXPLODING = {"VE": VE(), "EDM": EDM(), "Wiener": Wiener(), "DenoisingSDE": DenoisingSDE()}
+REVERTING = {
+    "IRSDE": IRSDE(),
+    "IRSDE-constant": IRSDE(rate=ConstantRate()),
+    "IRSDE-linear": IRSDE(rate=LinearRate()),
+    "ResShift": ResShift(),
+    "Interpolation": Interpolation(std=0.5),
+}
+PINNED = {
+    "BrownianBridge": brownian_bridge(),
+    "I2SB": i2sb(),
+    "DDBM-VE": ddbm_ve(),
+    "DDBM-VP": ddbm_vp(),
+    "GOUB": goub(),
+}
+EVERY: dict[str, Process] = {**NOISING, **EXPLODING, **REVERTING, **PINNED}
+PROCESSES = list(EVERY.values())
+NAMES = {id(process): label for label, process in EVERY.items()}
 SHAPE = (1, 1, 3)
+Y = np.array([[[0.3, -0.4, 0.9]]])
+"""The degraded image of every coupled process: given it, x0 has the law of `prior()`."""
 VARIANCES = np.array([0.01, 0.3, 4.0])
 MEAN = np.array([0.5, -1.0, 0.2])
 BASIS = np.linalg.qr(np.array([[1.0, 2.0, 0.5], [-1.0, 1.0, 2.0], [0.3, -0.7, 1.0]]))[0]
 
 
 def name(value: object) -> str:
-    """The name of a parameter in a test's id: its class, and what its fields say."""
-    return type(value).__name__
+    """The name of a parameter in a test's id."""
+    return NAMES.get(id(value), type(value).__name__)
 
 
 class Law(NamedTuple):
@@ -61,20 +101,32 @@ def gaussian(process: Process) -> GaussianDenoiser:
 
 def marginal(process: Process, law: Law, t: Array) -> Law:
     """The law of x_t when x0 has the given one."""
-    a, _, sigma = process.coefficients(t)
-    return law.push(a * jnp.eye(len(law.mean)), jnp.zeros_like(law.mean), sigma)
+    a, b, sigma = process.coefficients(t)
+    centre = b * jnp.asarray(Y).ravel() if process.coupled else jnp.zeros(law.mean.shape)
+    return law.push(a * jnp.eye(len(law.mean)), centre, sigma)
+
+
+@jax.jit
+def pushed(start: Law, matrices: Array, offsets: Array, noises: Array) -> Law:
+    """The law after affine steps, one after the other."""
+    return jax.lax.scan(
+        lambda law, step: (law.push(*step), None), start, (matrices, offsets, noises)
+    )[0]
 
 
 def sampled(transition: Transition, denoiser: Denoiser, times: Array) -> Law:
-    """The law of D(x) at the end of `times`, from the exact marginal of `prior()` at their start."""
+    """The law of D(x) at the end of `times`, from the exact marginal of `prior()` at their start.
 
-    def body(law: Law, pair: Array) -> tuple[Law, None]:
+    The maps of all steps are found at once, so that without `jit` no process and no rule is compiled.
+    """
+    y = jnp.asarray(Y)
+
+    def mapped(t: Array, s: Array) -> tuple[Array, Array, Array]:
         def step(x: Array):
-            return transition.step(denoiser, transition.init(x), x, pair[0], pair[1]).law
+            return transition.step(denoiser, transition.init(x), x, t, s, y).law
 
-        scale = step(jnp.zeros(SHAPE)).scale
-        return law.push(*affine(lambda x: step(x).mean), scale), None
+        return *affine(lambda x: step(x).mean), step(jnp.zeros(SHAPE)).scale
 
-    start = marginal(denoiser.process, prior(), times[0])
-    law, _ = jax.lax.scan(body, start, jnp.stack([times[:-1], times[1:]], axis=1))
-    return law.push(*affine(lambda x: denoiser(x, times[-1])))
+    steps = jax.vmap(mapped)(times[:-1], times[1:])
+    law = pushed(marginal(denoiser.process, prior(), times[0]), *steps)
+    return law.push(*affine(lambda x: denoiser(x, times[-1], y)))

@@ -16,6 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     import tyro
 
     from jaxir.cli.bench import bench
+    from jaxir.cli.bench_exact import bench_exact
     from jaxir.cli.degrade import degrade
     from jaxir.cli.demo import demo
     from jaxir.cli.errors import EXPECTED, SomeFailed, one_line
@@ -24,7 +25,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from jaxir.cli.train import train
 
     commands = {f.__name__: f for f in (demo, restore, degrade, train, models, bench)}
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
+        if arguments[:2] == [
+            "bench",
+            "exact",
+        ]:  # beside `bench FOLDER`; a folder of that name is ./exact
+            tyro.cli(bench_exact, prog="jaxir bench exact", args=arguments[2:])
+            return
         tyro.extras.subcommand_cli_from_dict(
             commands,
             prog="jaxir",

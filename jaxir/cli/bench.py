@@ -24,7 +24,8 @@ def bench(
     """Restore the middle of every image of a folder by every method, and compare with the classical baseline.
 
     Prints means over images with 95 % bootstrap intervals of the gain over the baseline, and writes every
-    figure with its protocol as JSON.
+    figure with its protocol as JSON. `jaxir bench exact` judges methods where the exact posterior is known,
+    without images.
 
     Args:
         images: a folder of clean images that the prior was not trained on.

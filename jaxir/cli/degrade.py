@@ -21,8 +21,14 @@ def degrade(
         source: an image file or a folder.
         output: the file or folder to write.
         degradation: stages from left to right, "motion(15,30)|noise(0.05)". Stages: gaussian(width),
-            motion(length,angle), bicubic(factor), area(factor), box(size), random(missing,seed), mask(file),
-            crop(margin), grey, noise(sigma); sigma is in units of [0, 1] and comes last.
+            motion(length,angle), defocus(radius), psf(file), bicubic(factor), area(factor), nearest(factor),
+            box(size), random(missing,seed), mask(file), crop(margin), grey, bayer(pattern),
+            hadamard(rate,seed), fourier(rate,seed), jpeg(quality), quantise(levels), clip(gain),
+            haze(beta,airlight,seed), rain(density,length,angle,strength,seed),
+            snow(density,seed), drops(count,seed), shadow(strength,area,seed), lowlight(gain,gamma),
+            scratches(count,width,seed), fade(contrast), sepia(strength), and last of all a noise:
+            noise(sigma), poisson(peak), speckle(strength) or impulse(share); sigma and brightness are in
+            units of [0, 1].
         seed: for the noise; image i of a folder uses (seed, i).
         force: write over files that exist.
     """

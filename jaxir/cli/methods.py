@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import inspect
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from jaxir.cli.call import bind, parse_call
@@ -11,15 +13,23 @@ if TYPE_CHECKING:
     from jaxir.methods import Method
 
 
+def known() -> dict[str, Callable]:
+    """Every method of `jaxir.methods` by its name."""
+    from jaxir import methods
+
+    return {
+        name: value
+        for name, value in vars(methods).items()
+        if inspect.isfunction(value) and value.__module__ == methods.__name__
+    }
+
+
 def parse_method(text: str) -> Method:
     """The method of that name with its hyper-parameters.
 
     Raises:
         UsageError: if the name or a hyper-parameter is unknown.
     """
-    from jaxir import methods
-
-    known = {name: getattr(methods, name) for name in ("ddnm", "diffpir", "dps", "mmps", "pigdm")}
-    call = parse_call(text)
-    bind(call, known, "method", None, None)
-    return functools.partial(known[call.name], **call.named)
+    call, methods = parse_call(text), known()
+    bind(call, methods, "method", None, None)
+    return functools.partial(methods[call.name], **call.named)

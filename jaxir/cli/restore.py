@@ -33,7 +33,8 @@ def restore(
         degradation: how the images were spoiled, as in `jaxir degrade`: "motion(15,30)|noise(0.05)". Blurs wrap
             around at the border, which a camera's do not: for a real photo let the scene go on beyond it,
             "motion(15,30)|crop(8)|noise(0.02)", and the restoration has a margin of 8 pixels more.
-        method: diffpir (fast), mmps (calibrated), pigdm, dps or ddnm (only without noise), with
+            gaussian(auto), motion(auto), jpeg(auto) and noise(auto) are read from each image and printed.
+        method: diffpir (fast), mmps (calibrated) or another of jaxir.methods, with
             hyper-parameters as in "mmps(steps=5)".
         steps: network evaluations for each sample.
         samples: restorations to draw; their mean is written.
@@ -80,12 +81,13 @@ def restore(
 
     def work(number: int, path: Path, out: Path) -> None:
         image = jnp.asarray(read_image(path))
-        grey_in = image.shape[-1] == 1 and not any(call.name == "grey" for call in recipe.calls)
+        grey_in = image.shape[-1] == 1 and not recipe.one_channel
         y = jnp.repeat(image, 3, axis=-1) if grey_in else image
         height, width, channels = y.shape
+        known = recipe.measured(image)
         # three copies of one noise say as much as one channel with its noise, not as three of them
-        sigma = recipe.sigma * math.sqrt(3) if grey_in else recipe.sigma
-        plan = recipe._replace(sigma=sigma).for_degraded((height, width, channels))
+        sigma = known.sigma * math.sqrt(3) if grey_in else known.sigma
+        plan = known._replace(sigma=sigma).for_degraded((height, width, channels))
         with progress(f"{path.name} ({number + 1}/{len(found)})") as callback:
             result = restore_image(
                 y,
@@ -112,11 +114,11 @@ def restore(
             largest = jnp.maximum(jnp.max(spread), jnp.finfo(spread.dtype).tiny)
             write(std_file(out), 2 * spread / largest - 1)
             note = f", largest deviation {float(jnp.max(spread)) / 2:.3f} of [0, 1]"
-        known = plan.operator.clean(jnp.ones_like(y))
-        misfit = jnp.sqrt(jnp.sum((known * (y - plan(result.mean))) ** 2) / jnp.sum(known)) / 2
+        seen = plan.operator.clean(jnp.ones_like(y))
+        misfit = jnp.sqrt(jnp.sum((seen * (y - plan(result.mean))) ** 2) / jnp.sum(seen)) / 2
         print(
             f"{out}: {result.diagnostics['seconds']:.1f} s, residual {float(misfit):.4f} of [0, 1] "
-            f"({2 * float(misfit):.4f} of [-1, 1]) for a noise of {recipe.sigma:.4f}{note}"
+            f"({2 * float(misfit):.4f} of [-1, 1]) for a noise of {known.sigma:.4f}{note}"
         )
 
     each(found, work, folder=source.is_dir())

@@ -104,6 +104,28 @@ def gaussian_blur(shape: tuple[int, int, int], width: float) -> Blur:
     return Blur(np.outer(profile, profile) / profile.sum() ** 2, shape)
 
 
+def defocus_blur(shape: tuple[int, int, int], radius: float) -> Blur:
+    """Blur by a disc, the image of a point that is out of focus, with sum 1.
+
+    The disc is drawn without jagged edges: each pixel has the share of it that the disc covers, counted on
+    32 × 32 points.
+
+    Args:
+        shape: of the image.
+        radius: of the disc in pixels, > 0; half a pixel covers hardly more than one.
+
+    Raises:
+        ValueError: if `radius` is not positive, or the kernel larger than the image.
+    """
+    if not radius > 0:
+        raise ValueError(f"radius is {radius} but a disc has a radius > 0, in pixels")
+    reach = math.ceil(radius - 0.5)
+    fine = (np.arange(32 * (2 * reach + 1)) + 0.5) / 32 - reach - 0.5
+    inside = fine[:, None] ** 2 + fine**2 <= radius**2
+    covered = inside.reshape(2 * reach + 1, 32, 2 * reach + 1, 32).mean((1, 3))
+    return Blur(covered / covered.sum(), shape)
+
+
 def motion_blur(shape: tuple[int, int, int], length: float, angle: float) -> Blur:
     """Blur along a straight line through the middle of the kernel, with sum 1.
 

@@ -1,4 +1,4 @@
-"""Colour taken away: every pixel becomes a weighted sum of its channels."""
+"""Colour taken away, and colour set apart from brightness: each pixel by itself."""
 
 from __future__ import annotations
 
@@ -66,6 +66,31 @@ def grey(shape: tuple[int, int, int]) -> Grey:
     Source: [itu2011bt601] §2.5.1.
     """
     return Grey(REC601, shape)
+
+
+def to_ycbcr(image: Image) -> Image:
+    """Luma and two colour differences, the full-range YCbCr of JPEG files, all in [-1, 1].
+
+        Y = 0.299 R + 0.587 G + 0.114 B,     Cb = (B − Y)/1.772,     Cr = (R − Y)/1.402
+
+    In 8 bits the differences are 127.5 (Cb + 1), where a file has 128 + 127.5 Cb: half a level more.
+
+    Args:
+        image: RGB in [-1, 1].
+
+    Source: [itu2011t871] §7.
+    """
+    red, _, blue = jnp.moveaxis(image, -1, 0)
+    y = jnp.sum(jnp.asarray(REC601, image.dtype) * image, axis=-1)
+    return jnp.stack([y, (blue - y) / 1.772, (red - y) / 1.402], axis=-1)
+
+
+def from_ycbcr(image: Image) -> Image:
+    """RGB of a YCbCr image, the inverse of `to_ycbcr`; beyond [-1, 1] where no colour is so."""
+    y, cb, cr = jnp.moveaxis(image, -1, 0)
+    red, blue = y + 1.402 * cr, y + 1.772 * cb
+    green = (y - REC601[0] * red - REC601[2] * blue) / REC601[1]
+    return jnp.stack([red, green, blue], axis=-1)
 
 
 def _channels(x: Image, matrix: Array) -> Image:

@@ -1,10 +1,15 @@
-"""Resizing by a whole factor, rows and columns apart: y = R x Cᵀ for each channel.
+"""Resizing, rows and columns apart: y = R x Cᵀ for each channel.
 
 Two small matrices say all. Their singular value decompositions, taken once in float64 when the operator is
 made, give those of the whole, since the singular values of R ⊗ C are products: every inverse is closed.
+
+A whole factor must divide the image, since that is what tables of results mean by it. Any other one is a change
+of size, to round(size/factor) pixels, and along each axis the ratio of the two sizes is what counts.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -67,34 +72,38 @@ class Downsample(Spectral):
         return _both(self.rows.basis, coordinates, self.columns.basis)
 
 
-def bicubic_downsample(shape: tuple[int, int, int], factor: int) -> Downsample:
+def bicubic_downsample(shape: tuple[int, int, int], factor: float) -> Downsample:
     """Antialiased bicubic reduction, the protocol of the super-resolution literature (MATLAB's `imresize`).
 
     Keys' cubic with a = −½, widened by `factor`, with the image reflected at its border. Pillow's BICUBIC is
     the same but for the border, where it cuts the kernel off.
 
     Args:
-        shape: of the image; height and width are multiples of `factor`.
-        factor: by which it becomes smaller, a whole number ≥ 1.
+        shape: of the image; height and width are multiples of `factor` where that is a whole number.
+        factor: by which it becomes smaller, ≥ 1; the new sizes are round(height/factor) and round(width/factor).
 
     Raises:
-        ValueError: if the height or the width is not a multiple of `factor`.
+        ValueError: if the height or the width is not a multiple of a whole `factor`, or it is below 1.
 
     Source: [keys1981cubic] Eq. 15.
     """
-    height, width, _ = _expect_multiples(shape, factor)
-    rows, columns = (cubic_weights(size, size // factor) for size in (height, width))
-    return Downsample(Axis(rows), Axis(columns), shape)
+    return _separable(shape, factor, cubic_weights)
 
 
-def area_downsample(shape: tuple[int, int, int], factor: int) -> Downsample:
-    """The mean over blocks of `factor` × `factor` pixels; arguments and errors as `bicubic_downsample`."""
-    height, width, _ = _expect_multiples(shape, factor)
-    rows, columns = (
-        np.kron(np.eye(size // factor), np.full((1, factor), 1 / factor))
-        for size in (height, width)
-    )
-    return Downsample(Axis(rows), Axis(columns), shape)
+def area_downsample(shape: tuple[int, int, int], factor: float) -> Downsample:
+    """The mean of the image over the area of each new pixel; arguments and errors as `bicubic_downsample`.
+
+    Pixels that are covered in part count in part. For whole factors these are the means of blocks.
+    """
+    return _separable(shape, factor, area_weights)
+
+
+def nearest_downsample(shape: tuple[int, int, int], factor: float) -> Downsample:
+    """The pixel in which the middle of each new one lies; arguments and errors as `bicubic_downsample`.
+
+    It is not antialiased. A middle between two pixels takes the later one, as Pillow's NEAREST.
+    """
+    return _separable(shape, factor, nearest_weights)
 
 
 def bicubic_upsample(image: Image, factor: int) -> Image:
@@ -127,6 +136,18 @@ def cubic_weights(size: int, new_size: int) -> Float[np.ndarray, "new_size size"
     return matrix / matrix.sum(1, keepdims=True)
 
 
+def area_weights(size: int, new_size: int) -> Float[np.ndarray, "new_size size"]:
+    """The matrix of means over [i, i + 1]/new_size of an image that is constant on [j, j + 1]/size."""
+    edges = np.arange(new_size + 1)[:, None] * size / new_size
+    covered = np.clip(edges - np.arange(size), 0, 1)  # of pixel j, up to the edge
+    return np.diff(covered, axis=0) * new_size / size
+
+
+def nearest_weights(size: int, new_size: int) -> Float[np.ndarray, "new_size size"]:
+    """The matrix that takes the pixel at (i + ½) size/new_size, in whole numbers."""
+    return np.eye(size)[(2 * np.arange(new_size) + 1) * size // (2 * new_size)]
+
+
 def _cubic(x: np.ndarray) -> np.ndarray:
     """Keys' kernel with a = −½: 1 at 0, 0 at the other integers and beyond 2."""
     x = np.abs(x)
@@ -141,11 +162,20 @@ def _both(rows: Array, x: Image, columns: Array) -> Image:
     return jnp.einsum("ih,hwc,jw->ijc", rows, x, columns, precision="highest")
 
 
-def _expect_multiples(shape: tuple[int, int, int], factor: int) -> tuple[int, int, int]:
-    height, width, channels = image_shape(shape)
-    if factor < 1 or height % factor or width % factor:
+def _separable(
+    shape: tuple[int, int, int], factor: float, weights: Callable[[int, int], np.ndarray]
+) -> Downsample:
+    height, width, _ = image_shape(shape)
+    if not factor >= 1 or (factor == int(factor) and (height % factor or width % factor)):
+        whole = max(int(factor), 1)
         raise ValueError(
             f"shape is {tuple(shape)} but height and width must be multiples of the factor {factor}: "
-            f"crop the image to ({height - height % max(factor, 1)}, {width - width % max(factor, 1)})"
+            f"crop the image to ({height - height % whole}, {width - width % whole})"
         )
-    return height, width, channels
+    rows, columns = (Axis(weights(size, reduced(size, factor))) for size in (height, width))
+    return Downsample(rows, columns, shape)
+
+
+def reduced(size: int, factor: float) -> int:
+    """The size after a reduction, at least 1."""
+    return max(round(size / factor), 1)

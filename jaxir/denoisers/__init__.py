@@ -1,7 +1,14 @@
 """What estimates the clean image."""
 
 from jaxir.denoisers.denoiser import Denoiser, Estimate, on
-from jaxir.denoisers.exact import GaussianDenoiser, MixtureDenoiser, gaussian_denoiser
+from jaxir.denoisers.exact import (
+    BlindGaussianDenoiser,
+    GaussianDenoiser,
+    MixtureDenoiser,
+    PairedGaussianDenoiser,
+    SpectralGaussianDenoiser,
+    gaussian_denoiser,
+)
 from jaxir.denoisers.network import NetworkDenoiser
 from jaxir.denoisers.prediction import (
     AngleVelocity,
@@ -16,6 +23,7 @@ from jaxir.denoisers.prediction import (
 
 __all__ = [
     "AngleVelocity",
+    "BlindGaussianDenoiser",
     "CleanImage",
     "Denoiser",
     "Estimate",
@@ -23,10 +31,12 @@ __all__ = [
     "MixtureDenoiser",
     "NetworkDenoiser",
     "Noise",
+    "PairedGaussianDenoiser",
     "Preconditioned",
     "Prediction",
     "Row",
     "Score",
+    "SpectralGaussianDenoiser",
     "Velocity",
     "gaussian_denoiser",
     "on",

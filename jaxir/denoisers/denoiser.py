@@ -36,9 +36,19 @@ class Denoiser(eqx.Module):
     """The interface: a process and the conditional mean under it.
 
     A concrete denoiser writes `estimate`; calling it gives the image alone.
+
+    Attributes:
+        process: how the images that it sees were corrupted.
+        sees_y: whether the estimate is E[x0 | x_t, y] and not E[x0 | x_t]. On a process that moves towards the degraded
+            image most steps are right only for the first.
     """
 
     process: eqx.AbstractVar[Process]
+
+    @property
+    def sees_y(self) -> bool:
+        """False, unless a denoiser says otherwise."""
+        return False
 
     @abc.abstractmethod
     def estimate(self, x: Image, t: Scalar, y: Array | None = None) -> Estimate:
@@ -54,6 +64,11 @@ class _Remapped(Denoiser):
 
     process: Process
     inner: Denoiser
+
+    @property
+    def sees_y(self) -> bool:
+        """As the denoiser within."""
+        return self.inner.sees_y
 
     def estimate(self, x: Image, t: Scalar, y: Array | None = None) -> Estimate:
         home, log_snr = self.inner.process, self.process.log_snr(t)

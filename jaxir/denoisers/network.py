@@ -16,7 +16,7 @@ from jaxir.typing import Image, Params, Scalar
 
 
 class NetworkDenoiser(Denoiser):
-    """D(x, t) from p = apply(params, c_in (x − b y), −ℓ/4), c_in = 1/√(σ² + a² σ_d²).
+    """D(x, t, y) from p = apply(params, c_in (x − b y), −ℓ/4), c_in = 1/√(σ² + a² σ_d²).
 
     The network sees the normalised state and a function of the log-SNR, never an index, so that it can be sampled
     on any process and any grid. Weights are leaves: they travel as arguments through `jit` and `grad`.
@@ -27,15 +27,18 @@ class NetworkDenoiser(Denoiser):
         apply: `apply(params, x, condition) -> p` for one image, hashable.
         prediction: what p is.
         data_std: σ_d, the standard deviation of clean images in [-1, 1].
+        sees_y: whether the network is given the measurement: then `apply(params, x, condition, y)`. One that is not
+            sees x where it would see x − b y, and its prediction should be the clean image, which needs no y either.
 
     Source: [karras2022edm] Table 1 (c_in and c_noise = ln(σ̂)/4).
     """
 
     process: Process
     params: Params
-    apply: Callable[[Params, Image, Scalar], Image] = eqx.field(static=True)
+    apply: Callable[..., Image] = eqx.field(static=True)
     prediction: Prediction = Preconditioned()
     data_std: float = 0.5
+    sees_y: bool = eqx.field(static=True, default=False)
 
     def __check_init__(self) -> None:
         expected = getattr(self.prediction, "data_std", self.data_std)
@@ -55,4 +58,6 @@ class NetworkDenoiser(Denoiser):
         a, _, sigma = self.process.coefficients(t)
         c_in = 1 / jnp.hypot(sigma, a * self.data_std)
         condition = jnp.clip(-self.process.log_snr(t) / 4, -1.75, 1.75)
-        return self.apply(self.params, c_in * (x - self.process.centre(t, y)), condition)
+        if not self.sees_y:
+            return self.apply(self.params, c_in * x, condition)
+        return self.apply(self.params, c_in * (x - self.process.centre(t, y)), condition, y)

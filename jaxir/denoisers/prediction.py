@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxir.processes import Process
-from jaxir.typing import Image, Scalar
+from jaxir.typing import Image, Measurement, Scalar
 
 
 class Row(NamedTuple):
@@ -34,17 +34,19 @@ class Prediction(eqx.Module):
         """(u, v, w) at time `t`."""
 
     def target(
-        self, process: Process, x0: Image, eps: Image, t: Scalar, y: Image | None = None
+        self, process: Process, x0: Image, eps: Image, t: Scalar, y: Measurement | None = None
     ) -> Image:
         """p for a known clean image and noise."""
         u, v, w = self.row(process, t)
-        return u * x0 + v * eps + (w * y if process.coupled else 0.0)
+        return u * x0 + v * eps + (w * process.image(y) if process.coupled else 0.0)
 
-    def x0(self, process: Process, p: Image, x: Image, t: Scalar, y: Image | None = None) -> Image:
+    def x0(
+        self, process: Process, p: Image, x: Image, t: Scalar, y: Measurement | None = None
+    ) -> Image:
         """The clean image that a prediction implies: x0 = (v (x − b y) − σ (p − w y))/(a v − σ u)."""
         a, _, sigma = process.coefficients(t)
         u, v, w = self.row(process, t)
-        rest = p - (w * y if process.coupled else 0.0)
+        rest = p - (w * process.image(y) if process.coupled else 0.0)
         return (v * (x - process.centre(t, y)) - sigma * rest) / (a * v - sigma * u)
 
 

@@ -1,10 +1,34 @@
 """How a measurement bends a denoiser or a transition; one published method a file."""
 
-from jaxir.guidance.ddnm import DDNM
+from jaxir.guidance.classifier import Classifier, ClassifierGuided, ClassifierShifted
+from jaxir.guidance.classifier_free import ClassifierFree, Unconditional
+from jaxir.guidance.ddnm import DDNM, DDNMPlus
+from jaxir.guidance.ddrm import DDRM
 from jaxir.guidance.diffpir import DiffPIR
 from jaxir.guidance.dps import DPS, PublishedDPS
 from jaxir.guidance.guided import Guided
 from jaxir.guidance.mmps import MMPS
 from jaxir.guidance.pigdm import PiGDM
+from jaxir.guidance.plug_and_play import ADMM
+from jaxir.guidance.replacement import Replacement
+from jaxir.guidance.tmpd import TMPD
 
-__all__ = ["DDNM", "DPS", "MMPS", "DiffPIR", "Guided", "PiGDM", "PublishedDPS"]
+__all__ = [
+    "ADMM",
+    "DDNM",
+    "DDRM",
+    "DPS",
+    "MMPS",
+    "TMPD",
+    "Classifier",
+    "ClassifierFree",
+    "ClassifierGuided",
+    "ClassifierShifted",
+    "DDNMPlus",
+    "DiffPIR",
+    "Guided",
+    "PiGDM",
+    "PublishedDPS",
+    "Replacement",
+    "Unconditional",
+]

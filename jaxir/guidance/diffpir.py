@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from jaxir import expect
 from jaxir.degradations import Degradation
 from jaxir.denoisers import Denoiser, Estimate
 from jaxir.guidance.guided import (
     Guided,
     noise_level,
     require_linear_gaussian,
-    require_positive,
 )
 from jaxir.typing import Image, Measurement, Scalar
 
@@ -31,7 +31,7 @@ class DiffPIR(Guided):
 
     def __check_init__(self) -> None:
         require_linear_gaussian("DiffPIR", self.degradation)
-        require_positive("weight", self.weight)
+        expect.positive("weight", self.weight)
 
     def estimate(self, x: Image, t: Scalar, y: Measurement | None = None) -> Estimate:
         """One evaluation, no gradient."""

@@ -36,10 +36,22 @@ class Guided(Denoiser):
     denoiser: eqx.AbstractVar[Denoiser]
     degradation: eqx.AbstractVar[Degradation]
 
+    def __check_init__(self) -> None:
+        if self.denoiser.process.coupled:
+            raise ValueError(
+                f"guidance bends a prior that was not shown y, but {type(self.denoiser.process).__name__} moves "
+                "towards the degraded image: give a prior on a process that ends in noise, such as VP"
+            )
+
     @property
     def process(self) -> Process:
         """The prior's process."""
         return self.denoiser.process
+
+    @property
+    def sees_y(self) -> bool:
+        """True: the estimate is of x0 given the measurement."""
+        return True
 
     def residual(self, x0_hat: Image, y: Measurement) -> Measurement:
         """y − A x̂0.
@@ -76,16 +88,6 @@ def require_linear_gaussian(method: str, degradation: Degradation) -> None:
             f"{method} needs Gaussian noise, got {type(degradation.noise).__name__}: use DPS, "
             "which takes any log-likelihood"
         )
-
-
-def require_positive(name: str, value: float | Scalar) -> None:
-    """Refuse a hyper-parameter that is not positive; inside `jit` its value is not known.
-
-    Raises:
-        ValueError: if it is 0 or less.
-    """
-    if not isinstance(value, jax.core.Tracer) and not value > 0:
-        raise ValueError(f"{name} is {value}, expected a positive number")
 
 
 def noise_level(degradation: Degradation) -> Scalar:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jaxir import expect
 from jaxir.degradations import Degradation
 from jaxir.denoisers import Denoiser, Estimate
 from jaxir.guidance.guided import (
@@ -9,7 +10,6 @@ from jaxir.guidance.guided import (
     noise_level,
     pullback,
     require_linear_gaussian,
-    require_positive,
 )
 from jaxir.typing import Image, Measurement, Scalar
 
@@ -33,7 +33,7 @@ class PiGDM(Guided):
 
     def __check_init__(self) -> None:
         require_linear_gaussian("PiGDM", self.degradation)
-        require_positive("variance", self.variance)
+        expect.positive("variance", self.variance)
 
     def estimate(self, x: Image, t: Scalar, y: Measurement | None = None) -> Estimate:
         """One evaluation and one pullback."""

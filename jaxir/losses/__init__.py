@@ -9,13 +9,32 @@ from jaxir.losses.matching import (
     simple_weight,
     vlb_weight,
 )
+from jaxir.losses.reverting import euler_matching_loss, mean_matching_loss
+from jaxir.losses.variational_bound import (
+    Bound,
+    Decoder,
+    GaussianDecoder,
+    IntegerDecoder,
+    continuous_bound,
+    step_weight,
+    variational_bound,
+)
 
 __all__ = [
+    "Bound",
+    "Decoder",
+    "GaussianDecoder",
+    "IntegerDecoder",
     "Weighting",
+    "continuous_bound",
     "edm_weight",
+    "euler_matching_loss",
     "matching_loss",
+    "mean_matching_loss",
     "min_snr_weight",
     "output_weight",
     "simple_weight",
+    "step_weight",
+    "variational_bound",
     "vlb_weight",
 ]

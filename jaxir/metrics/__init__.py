@@ -6,9 +6,10 @@ protocol one was applied.
     measure(psnr, restored, truth, crop=4, colour=luma)     PSNR 28.41 (luma, range 2, border 4)
 """
 
+from jaxir.metrics.bits import bits_per_dimension
 from jaxir.metrics.colour import luma, rgb
 from jaxir.metrics.psnr import psnr
 from jaxir.metrics.score import Score, measure
 from jaxir.metrics.ssim import ssim
 
-__all__ = ["Score", "luma", "measure", "psnr", "rgb", "ssim"]
+__all__ = ["Score", "bits_per_dimension", "luma", "measure", "psnr", "rgb", "ssim"]

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
 
+from jaxir import expect
 from jaxir.processes.process import Process
 from jaxir.typing import Key, Scalar, Times
 
@@ -23,6 +26,63 @@ def uniform_times(process: Process, steps: int) -> Times:
     _check(steps)
     low, high = process.span
     return jnp.linspace(high, low, steps)
+
+
+def quadratic_times(process: Process, steps: int) -> Times:
+    """`steps` times whose square roots are equally spaced: more of them near the clean end.
+
+    Source: [song2021ddim] App. D.2.
+    """
+    _check(steps)
+    low, high = process.span
+    times = jnp.linspace(high**0.5, low**0.5, steps) ** 2
+    return _with_ends(process, times)
+
+
+def cosine_times(process: Process, steps: int) -> Times:
+    """`steps` times at ½(1 + cos πu) of the span, u uniform: dense at both ends, as a bridge wants them.
+
+    Source: [li2023bbdm] (the cosine sampling schedule of its code).
+    """
+    _check(steps)
+    low, high = process.span
+    times = low + (high - low) * 0.5 * (1 + jnp.cos(jnp.pi * jnp.linspace(0, 1, steps)))
+    return _with_ends(process, times)
+
+
+def respaced_times(process: Process, alpha_bar: Array, steps: int) -> Times:
+    """`steps` of the levels of a discrete model, evenly chosen from its table, as times of a process.
+
+    A level is known by its log-SNR ½ log(ᾱ/(1 − ᾱ)), so a model trained on a table of 1000 levels is sampled at
+    exactly those, on any process.
+
+    Args:
+        process: any process.
+        alpha_bar: ᾱ at each level, decreasing, in (0, 1).
+        steps: number of times, at most as many as levels; the noisiest and the cleanest level are among them.
+
+    Raises:
+        ValueError: if the table does not decrease, is shorter than `steps`, or has levels that the process never has.
+
+    Source: [nichol2021improved] Sec. 4 (strided levels).
+    """
+    _check(steps)
+    table = np.asarray(alpha_bar, np.float64)
+    if table.ndim != 1 or len(table) < steps:
+        raise ValueError(
+            f"alpha_bar has shape {table.shape}, expected a table of at least {steps} levels"
+        )
+    if not (np.all(np.diff(table) < 0) and table[-1] > 0 and table[0] < 1):
+        raise ValueError("alpha_bar does not decrease from 1 to 0: give ᾱ of every level in order")
+    chosen = table[np.round(np.linspace(len(table) - 1, 0, steps)).astype(int)]
+    ells = jnp.asarray(0.5 * (np.log(chosen) - np.log1p(-chosen)))
+    times = process.time(ells)
+    if expect.known(times) and not jnp.allclose(process.log_snr(times), ells, rtol=0, atol=0.01):
+        raise ValueError(
+            f"alpha_bar goes from {chosen[-1]:.3g} to {chosen[0]:.3g}, expected levels that "
+            f"{type(process).__name__} reaches: choose its parameters or fewer levels"
+        )
+    return times
 
 
 def log_snr_times(
@@ -71,7 +131,13 @@ def karras_times(process: Process, steps: int, *, rho: float = 7.0) -> Times:
     low, high = (jnp.asarray(end) for end in process.span)
     ends = jnp.exp(-jnp.stack([process.log_snr(high), process.log_snr(low)]) / rho)
     ells = -rho * jnp.log(jnp.linspace(ends[0], ends[1], steps))
-    return process.time(ells).at[0].set(high).at[-1].set(low if steps > 1 else high)
+    return _with_ends(process, process.time(ells))
+
+
+def _with_ends(process: Process, times: Times) -> Times:
+    """The grid with the ends of the span to the last digit, its first time before its last."""
+    low, high = process.span
+    return times.at[-1].set(low).at[0].set(high)
 
 
 def uniform_law(key: Key, process: Process, count: int) -> Times:

@@ -1,4 +1,4 @@
-"""Processes that end in noise: b = 0.
+"""Processes that end in noise and forget the image: b = 0 and a decreasing to (about) zero.
 
 Each is a pair of curves (a, σ) and the inverse of log(a/σ). The forms use expm1, log1p and products of sines, so
 that σ is right to float32 at the clean end, where √(1 − a²) has lost half its digits.
@@ -10,7 +10,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from jaxir import expect
 from jaxir.processes.process import Coefficients, Process
+from jaxir.processes.rates import LinearRate
 from jaxir.typing import Scalar
 
 
@@ -32,30 +34,61 @@ class VP(Process):
     span: tuple[float, float] = eqx.field(static=True, default=(1e-4, 1.0))
 
     def __check_init__(self) -> None:
-        if _known(self.beta_min, self.beta_max) and not 0 < self.beta_min < self.beta_max:
+        if expect.known(self.beta_min, self.beta_max) and not 0 < self.beta_min < self.beta_max:
             raise ValueError(
                 f"beta_min is {self.beta_min} and beta_max {self.beta_max}, expected 0 < beta_min < beta_max"
             )
 
-    def _integral(self, t: Scalar) -> Scalar:
-        return t * (self.beta_min + 0.5 * (self.beta_max - self.beta_min) * t)
-
     def coefficients(self, t: Scalar) -> Coefficients:
         """(e^{−B/2}, 0, √(1 − e^{−B}))."""
-        integral = self._integral(t)
+        integral = _linear_decay(self, t)
         return Coefficients(
             jnp.exp(-0.5 * integral), jnp.zeros_like(t), jnp.sqrt(-jnp.expm1(-integral))
         )
 
     def log_snr(self, t: Scalar) -> Scalar:
         """ℓ = −½ log(e^B − 1)."""
-        return -0.5 * jnp.log(jnp.expm1(self._integral(t)))
+        return -0.5 * jnp.log(jnp.expm1(_linear_decay(self, t)))
 
     def time(self, log_snr: Scalar) -> Scalar:
-        """B = log(1 + e^{−2ℓ}), then the root of the quadratic that does not cancel."""
-        integral = jax.nn.softplus(-2 * log_snr)
-        root = jnp.sqrt(self.beta_min**2 + 2 * (self.beta_max - self.beta_min) * integral)
-        return 2 * integral / (self.beta_min + root)
+        """The time at which B = log(1 + e^{−2ℓ})."""
+        return _linear_decay_time(self, jax.nn.softplus(-2 * log_snr))
+
+
+class SubVP(Process):
+    """Sub-variance preserving: a = e^{−B/2} as VP has it, σ = 1 − e^{−B}, at every time less noise than VP's.
+
+    Args:
+        beta_min: β₀ > 0, the rate at t = 0.
+        beta_max: β₁ > β₀, the rate at t = 1.
+        span: the interval of use; the noise grows like t, so the clean end is further from zero than VP's.
+
+    Source: [song2021score] Eq. 29 and App. B.
+    """
+
+    beta_min: float = 0.1
+    beta_max: float = 20.0
+    span: tuple[float, float] = eqx.field(static=True, default=(1e-3, 1.0))
+
+    def __check_init__(self) -> None:
+        if expect.known(self.beta_min, self.beta_max) and not 0 < self.beta_min < self.beta_max:
+            raise ValueError(
+                f"beta_min is {self.beta_min} and beta_max {self.beta_max}, expected 0 < beta_min < beta_max"
+            )
+
+    def coefficients(self, t: Scalar) -> Coefficients:
+        """(e^{−B/2}, 0, 1 − e^{−B})."""
+        integral = _linear_decay(self, t)
+        return Coefficients(jnp.exp(-0.5 * integral), jnp.zeros_like(t), -jnp.expm1(-integral))
+
+    def log_snr(self, t: Scalar) -> Scalar:
+        """ℓ = −log(2 sinh(B/2))."""
+        integral = _linear_decay(self, t)
+        return -0.5 * integral - jnp.log(-jnp.expm1(-integral))
+
+    def time(self, log_snr: Scalar) -> Scalar:
+        """The time at which B = 2 asinh(e^{−ℓ}/2)."""
+        return _linear_decay_time(self, 2 * jnp.arcsinh(0.5 * jnp.exp(-log_snr)))
 
 
 class CosineVP(Process):
@@ -74,7 +107,7 @@ class CosineVP(Process):
     span: tuple[float, float] = eqx.field(static=True, default=(1e-4, 0.999))
 
     def __check_init__(self) -> None:
-        if _known(self.offset) and not self.offset > 0:
+        if expect.known(self.offset) and not self.offset > 0:
             raise ValueError(f"offset is {self.offset}, expected a positive number such as 0.008")
 
     def _angles(self, t: Scalar) -> tuple[Scalar, Scalar, Scalar]:
@@ -109,41 +142,6 @@ class CosineVP(Process):
         return gap * (1 + self.offset) / (0.5 * jnp.pi)
 
 
-class VE(Process):
-    """Variance exploding, geometric in t: a = 1, σ = σ_min (σ_max/σ_min)^t.
-
-    Args:
-        sigma_min: noise at t = 0, in [-1, 1] units; it is not zero, and ℓ(0) = −log σ_min.
-        sigma_max: noise at t = 1; at least the largest distance between two images is advised.
-        span: all of [0, 1].
-
-    Source: [song2021score] Eq. 31.
-    """
-
-    sigma_min: float = 0.002
-    sigma_max: float = 80.0
-    span: tuple[float, float] = eqx.field(static=True, default=(0.0, 1.0))
-
-    def __check_init__(self) -> None:
-        if _known(self.sigma_min, self.sigma_max) and not 0 < self.sigma_min < self.sigma_max:
-            raise ValueError(
-                f"sigma_min is {self.sigma_min} and sigma_max {self.sigma_max}, "
-                "expected 0 < sigma_min < sigma_max"
-            )
-
-    def coefficients(self, t: Scalar) -> Coefficients:
-        """(1, 0, e^{−ℓ})."""
-        return Coefficients(jnp.ones_like(t), jnp.zeros_like(t), jnp.exp(-self.log_snr(t)))
-
-    def log_snr(self, t: Scalar) -> Scalar:
-        """ℓ = −log σ_min − t log(σ_max/σ_min)."""
-        return -jnp.log(self.sigma_min) - t * jnp.log(self.sigma_max / self.sigma_min)
-
-    def time(self, log_snr: Scalar) -> Scalar:
-        """t = −(ℓ + log σ_min)/log(σ_max/σ_min)."""
-        return -(log_snr + jnp.log(self.sigma_min)) / jnp.log(self.sigma_max / self.sigma_min)
-
-
 class Flow(Process):
     """The straight path from image to noise of flow matching and rectified flow: a = 1 − t, σ = t.
 
@@ -170,6 +168,13 @@ class Flow(Process):
         return jax.nn.sigmoid(-log_snr)
 
 
-def _known(*values: float | Scalar) -> bool:
-    """Whether the values can be compared now, outside `jit` and `grad`."""
-    return not any(isinstance(value, jax.core.Tracer) for value in values)
+def _linear_decay(process: VP | SubVP, t: Scalar) -> Scalar:
+    """B = β₀ t + ½ (β₁ − β₀) t²."""
+    rate = LinearRate(process.beta_min / process.beta_max)
+    return 0.5 * (process.beta_min + process.beta_max) * rate.share(t)
+
+
+def _linear_decay_time(process: VP | SubVP, integral: Scalar) -> Scalar:
+    """The time at which B has this value."""
+    rate = LinearRate(process.beta_min / process.beta_max)
+    return rate.time(2 * integral / (process.beta_min + process.beta_max))

@@ -13,6 +13,7 @@ so that no drift is ever typed beside a marginal, and no square root is differen
 # No `from __future__ import annotations` here: equinox knows AbstractVar only where it is not a string.
 
 import abc
+from collections.abc import Callable
 from typing import ClassVar, NamedTuple
 
 import equinox as eqx
@@ -20,7 +21,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxir.gaussian import Gaussian
-from jaxir.typing import Image, Scalar
+from jaxir.typing import Image, Measurement, Scalar
 
 
 class Coefficients(NamedTuple):
@@ -62,34 +63,27 @@ class Process(eqx.Module):
     def time(self, log_snr: Scalar) -> Scalar:
         """The inverse of `log_snr`."""
 
-    def centre(self, t: Scalar, y: Image | None) -> Image | float:
-        """b(t) y, where the state sits when the clean image is zero; 0 for an uncoupled process.
+    def image(self, y: Measurement | None) -> Image | float:
+        """The degraded image that b multiplies; 0 for an uncoupled process, whatever `y`."""
+        return 0.0
 
-        Raises:
-            ValueError: if the process is coupled and `y` is missing.
-        """
-        if not self.coupled:
-            return 0.0
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__} moves towards the degraded image but y is None: "
-                "pass y as an image of the state's shape"
-            )
-        return self.coefficients(t).b * y
+    def centre(self, t: Scalar, y: Measurement | None) -> Image | float:
+        """b(t) y, where the state sits when the clean image is zero; 0 for an uncoupled process."""
+        return self.coefficients(t).b * self.image(y) if self.coupled else 0.0
 
-    def marginal(self, x0: Image, t: Scalar, y: Image | None = None) -> Gaussian:
+    def marginal(self, x0: Image, t: Scalar, y: Measurement | None = None) -> Gaussian:
         """The law of x_t given x0: N(a x0 + b y, σ² I)."""
         a, _, sigma = self.coefficients(t)
         return Gaussian(a * x0 + self.centre(t, y), sigma)
 
-    def start(self, like: Image, t: Scalar, y: Image | None = None) -> Gaussian:
+    def start(self, like: Image, t: Scalar, y: Measurement | None = None) -> Gaussian:
         """The law a sampler starts from at the noisy end: N(b y, σ² I); `like` gives shape and dtype.
 
         It leaves out a x0, which is what every published sampler does: an error of the order of a/σ at that time.
         """
         return Gaussian(jnp.zeros_like(like) + self.centre(t, y), self.coefficients(t).sigma)
 
-    def forward(self, x: Image, s: Scalar, t: Scalar, y: Image | None = None) -> Gaussian:
+    def forward(self, x: Image, s: Scalar, t: Scalar, y: Measurement | None = None) -> Gaussian:
         """The law of x_t given x_s for s < t: N((a_t/a_s)(x_s − b_s y) + b_t y, σ_t² − (a_t/a_s)² σ_s²)."""
         ratio = self.coefficients(t).a / self.coefficients(s).a
         std = self.coefficients(t).sigma * jnp.sqrt(
@@ -97,12 +91,12 @@ class Process(eqx.Module):
         )
         return Gaussian(ratio * (x - self.centre(s, y)) + self.centre(t, y), std)
 
-    def eps(self, x: Image, t: Scalar, x0_hat: Image, y: Image | None = None) -> Image:
+    def eps(self, x: Image, t: Scalar, x0_hat: Image, y: Measurement | None = None) -> Image:
         """The noise that an estimate of the clean image implies: ε̂ = (x − a x̂0 − b y)/σ."""
         a, _, sigma = self.coefficients(t)
         return (x - a * x0_hat - self.centre(t, y)) / sigma
 
-    def score(self, x: Image, t: Scalar, x0_hat: Image, y: Image | None = None) -> Image:
+    def score(self, x: Image, t: Scalar, x0_hat: Image, y: Measurement | None = None) -> Image:
         """∇ₓ log p_t(x | y) = −ε̂/σ (Tweedie).
 
         Source: [efron2011tweedie]; [song2021score] Eq. 9.
@@ -120,11 +114,43 @@ class Process(eqx.Module):
         f = da / a
         return SDE(f, db - f * b, -2 * self.coefficients(t).sigma ** 2 * slope)
 
-    def velocity(self, x: Image, t: Scalar, x0_hat: Image, y: Image | None = None) -> Image:
+    def velocity(self, x: Image, t: Scalar, x0_hat: Image, y: Measurement | None = None) -> Image:
         """dx/dt of the probability-flow ODE: f x + h y − ½ g² score.
 
         Source: [song2021score] Eq. 13.
         """
         f, h, g2 = self.sde(t)
-        drift = f * x + (h * y if self.coupled else 0.0)
+        drift = f * x + (h * self.image(y) if self.coupled else 0.0)
         return drift - 0.5 * g2 * self.score(x, t, x0_hat, y)
+
+
+class AsItIs(eqx.Module):
+    """y is an image of the state's shape already."""
+
+    def __call__(self, y: Measurement) -> Image:
+        """`y`."""
+        return y
+
+
+class Coupled(Process):
+    """A process that moves towards the degraded image: b is not zero.
+
+    Attributes:
+        lift: brings the measurement to an image of the state's shape: `AsItIs()`, an enlargement, a pseudo-inverse. Any
+            callable pytree; wrap a plain function as `jax.tree_util.Partial(f)`.
+    """
+
+    coupled: ClassVar[bool] = True
+    lift: eqx.AbstractVar[Callable[[Measurement], Image]]
+
+    def image(self, y: Measurement | None) -> Image:
+        """The degraded image, lift(y).
+
+        Raises:
+            ValueError: if `y` is missing.
+        """
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} moves towards the degraded image but y is None: pass the degraded image as y"
+            )
+        return self.lift(y)

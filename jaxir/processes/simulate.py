@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxir.integrate import Solver, solve_sde
+from jaxir.integrate import Equation, Solver, trajectory
 from jaxir.processes.process import Process
-from jaxir.typing import Image, Key, Times
+from jaxir.typing import Image, Images, Key, Measurement, Scalar, Times
 
 
 def simulate(
@@ -14,28 +14,32 @@ def simulate(
     process: Process,
     x: Image,
     times: Times,
-    y: Image | None = None,
+    y: Measurement | None = None,
     *,
     solver: Solver | None = None,
-) -> Image:
+    tolerance: float | None = None,
+) -> Images:
     """Integrate dx = (f x + h y) dt + g dw from times[0] to times[-1] through diffrax.
 
     Args:
         key: for the Brownian path.
         process: any process; its SDE follows from its coefficients.
         x: the state at times[0].
-        times: increasing, inside the span; the steps.
+        times: increasing, inside the span, at least two; the steps too, unless there is a tolerance.
         y: degraded image, for a coupled process.
         solver: a diffrax solver, Euler–Maruyama by default.
+        tolerance: relative and absolute tolerance of adaptive steps; the solver is then ShARK by default.
 
     Returns:
-        The state at times[-1].
+        The states at all times, (n, H, W, C).
 
     Source: [song2021score] Eq. 5.
     """
+    pull = process.image(y)
 
-    def drift(t, x):
+    def drift(t: Scalar, x: Image) -> Image:
         f, h, _ = process.sde(t)
-        return f * x + (h * y if process.coupled else 0.0)
+        return f * x + h * pull
 
-    return solve_sde(key, drift, lambda t: jnp.sqrt(process.sde(t).g2), x, times, solver=solver)
+    equation = Equation(drift, lambda t: jnp.sqrt(process.sde(t).g2), key)
+    return trajectory(equation, x, times, solver=solver, tolerance=tolerance)[0]

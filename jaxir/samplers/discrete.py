@@ -28,6 +28,11 @@ class Discrete(Sampler):
 
     transition: Transition = DDIM()
 
+    @property
+    def needs_y(self) -> bool:
+        """As the transition."""
+        return self.transition.needs_y
+
     def windows(self, count: int) -> Sequence[tuple[int, int]]:
         """About twenty windows."""
         size = -(-count // 20)

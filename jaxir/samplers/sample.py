@@ -7,7 +7,6 @@ import operator
 import time
 from collections.abc import Callable
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,43 +17,14 @@ from jaxir.mesh import data_mesh, split
 from jaxir.processes import Process, log_snr_times
 from jaxir.samplers.discrete import Discrete
 from jaxir.samplers.sampler import Sampler
-from jaxir.typing import Image, Images, Key, Scalar, Times
+from jaxir.samplers.samples import Samples
+from jaxir.typing import Image, Key, Scalar, Times
 
 START = 2**31 - 1
 """The fold of a draw's key that makes its first state; steps fold in their number."""
 
 Callback = Callable[[int, int], None]
 """(done, total) -> None, called now and then; it may raise, which cancels the sampling."""
-
-
-class Samples(eqx.Module):
-    """Independent draws from a law of images.
-
-    Attributes:
-        images: (n, H, W, C).
-        diagnostics: numbers about the run: `seconds`, `evaluations` of the denoiser for each image (discrete
-            samplers) or `solver_steps` (continuous ones), and the largest value on the way of whatever a
-            guidance reports (MMPS: `residual` of its solve).
-    """
-
-    images: Images
-    diagnostics: dict[str, float]
-
-    @property
-    def mean(self) -> Image:
-        """The mean over draws, the estimate of least squared error as the draws become many."""
-        return jnp.mean(self.images, axis=0)
-
-    @property
-    def std(self) -> Image:
-        """The standard deviation over draws, at each pixel (unbiased); needs two draws."""
-        if len(self.images) < 2:
-            raise ValueError("the deviation of 1 sample is not defined: draw samples=2 or more")
-        return jnp.std(self.images, axis=0, ddof=1)
-
-    def quantile(self, q: float | Array) -> Array:
-        """The `q` quantile over draws, at each pixel, 0 ≤ q ≤ 1."""
-        return jnp.quantile(self.images, jnp.asarray(q), axis=0)
 
 
 def sample(
@@ -69,6 +39,7 @@ def sample(
     chunk: int | None = None,
     process: Process | None = None,
     callback: Callback | None = None,
+    strict: bool = True,
 ) -> Samples:
     """Draw images from a denoiser's law, or from its posterior where the denoiser is guided.
 
@@ -82,14 +53,15 @@ def sample(
         shape: (H, W, C) of the images.
         sampler: how to go from noise to image.
         times: decreasing times inside the span, or how many, equally spaced in log-SNR.
-        samples: number of draws.
+        samples: number of runs; each is one draw, or a population where the sampler has particles.
         chunk: draws at a time, which bounds the memory; all by default.
         process: another process to sample on than the denoiser's own.
         callback: gets (done, total) as the work goes on; raise in it to cancel.
+        strict: raise where an image is not finite; otherwise it stays among the images.
 
     Raises:
         ValueError: if samples, chunk or times are not as described.
-        FloatingPointError: if an image is not finite.
+        FloatingPointError: if an image is not finite and `strict`.
     """
     if len(shape) != 3 or min(shape) < 1:
         raise ValueError(
@@ -107,6 +79,13 @@ def sample(
         else jnp.asarray(times)
     )
     _check_grid(grid, denoiser.process)
+    sampler.check(denoiser.process, grid)
+    if denoiser.process.coupled and sampler.needs_y and not denoiser.sees_y:
+        raise ValueError(
+            f"{type(denoiser).__name__} does not see the degraded image that {type(denoiser.process).__name__} moves "
+            "towards, and this sampler would not have the law of x0 given y: use a denoiser with sees_y, or "
+            "Discrete(Bridge()), which needs no y"
+        )
     size = min(chunk or samples, samples)
     windows = sampler.windows(len(grid))
     total, done, began, parts = -(-samples // size) * len(windows), 0, time.perf_counter(), []
@@ -122,14 +101,16 @@ def sample(
                 callback(done, total)
         parts.append(_finish(denoiser, sampler, state, grid, y))
     estimate = jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[:samples], *parts)
-    bad = int(jnp.sum(~jnp.isfinite(estimate.x0_hat).all(axis=(1, 2, 3))))
-    if bad:
+    images = estimate.x0_hat.reshape(-1, *shape)
+    bad = int(jnp.sum(~jnp.isfinite(images).all(axis=(1, 2, 3))))
+    if bad and strict:
         raise FloatingPointError(
-            f"{bad} of {samples} samples are not finite: use more steps, a smaller guidance scale, or another method"
+            f"{bad} of {len(images)} samples are not finite: use more steps, a smaller guidance scale, or another "
+            "method; strict=False returns them all, and Samples.finite tells which are"
         )
     info = {name: float(np.max(value)) for name, value in (estimate.info or {}).items()}
     seconds = time.perf_counter() - began
-    return Samples(estimate.x0_hat, {**sampler.report(grid), "seconds": seconds, **info})
+    return Samples(images, {**sampler.report(grid), "seconds": seconds, **info})
 
 
 def _check_grid(times: Times, process: Process) -> None:
@@ -139,9 +120,9 @@ def _check_grid(times: Times, process: Process) -> None:
             f"times has shape {grid.shape}, expected a strictly decreasing list of times"
         )
     slack = 1e-6 * (high - low)
-    if grid[0] > high + slack or grid[-1] < low - slack:
+    if grid[0] > 1 + slack or grid[-1] < low - slack:
         raise ValueError(
-            f"times run from {grid[0]} to {grid[-1]}, expected them inside the span {process.span} "
+            f"times run from {grid[0]} to {grid[-1]}, expected them between 1 and {low}, the clean end of the span "
             f"of {type(process).__name__}"
         )
 
@@ -157,7 +138,7 @@ def _start(
     keys: Key, denoiser: Denoiser, sampler: Sampler, like: Image, times: Times, y: Array | None
 ) -> PyTree:
     def one(key: Key) -> PyTree:
-        law = denoiser.process.start(like, times[0], y)
+        law = sampler.start(denoiser, like, times, y)
         x = law.sample(jax.random.fold_in(key, START))
         return sampler.init(denoiser, x, times, y)
 

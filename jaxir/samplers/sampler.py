@@ -1,8 +1,8 @@
 """Many steps: the interface that every driver has, for one image.
 
-A sampler is three pure functions: `init` at the first time, `run` over a window of the grid, `finish` at the last time.
-Windows exist so that the caller gets control back now and then, to move a progress bar or to stop; their bounds are
-traced, so one compiled program serves all of them.
+A sampler is four pure functions: `start`, the law of its first state, `init` at the first time, `run` over a window of
+the grid, `finish` at the last time. Windows exist so that the caller gets control back now and then, to move a progress
+bar or to stop; their bounds are traced, so one compiled program serves all of them.
 """
 
 from __future__ import annotations
@@ -14,11 +14,18 @@ import equinox as eqx
 from jaxtyping import Array, PyTree
 
 from jaxir.denoisers import Denoiser, Estimate
+from jaxir.gaussian import Gaussian
+from jaxir.processes import Process
 from jaxir.typing import Image, Key, Scalar, Times
 
 
 class Sampler(eqx.Module):
     """From a state at times[0] to an estimate of the clean image at times[-1]."""
+
+    @property
+    def needs_y(self) -> bool:
+        """Whether, on a process that moves towards the degraded image, the denoiser must see it."""
+        return True
 
     def windows(self, count: int) -> Sequence[tuple[int, int]]:
         """Windows [start, stop) over a grid of `count` times: one over all of its intervals, unless overridden."""
@@ -27,6 +34,17 @@ class Sampler(eqx.Module):
     def report(self, times: Times) -> dict[str, float]:
         """What is known of the cost beforehand, for `Samples.diagnostics`."""
         return {}
+
+    def start(self, denoiser: Denoiser, like: Image, times: Times, y: Array | None) -> Gaussian:
+        """The law of the first state: the process's at times[0]; `like` gives the image's shape and dtype.
+
+        A law of shape (N, H, W, C) makes a sampler of a population: N images for each run.
+        """
+        return denoiser.process.start(like, times[0], y)
+
+    def check(self, process: Process, times: Times) -> None:
+        """Refuse a grid that the sampler cannot go along; `sample` asks before it starts."""
+        return
 
     @abc.abstractmethod
     def init(self, denoiser: Denoiser, x: Image, times: Times, y: Array | None) -> PyTree:

@@ -4,23 +4,25 @@ x0 ~ N(m, C), y = A x0 + σ_y n, so that x0 | y ~ N(μ, P) with
 
     μ = m + K (y − A m),    P = C − K A C,    K = C Aᵀ (A C Aᵀ + σ_y² I)⁻¹
 
-The prior's denoiser is exact as well: whatever a method gets wrong here is its own.
+The prior's denoiser is exact as well: whatever a method gets wrong here is its own. It is a `PairedGaussian` that keeps
+its operator, so that guidance runs on it, and whatever does not need the operator is that one's.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax.scipy.stats import norm
 from jaxtyping import Array, Float
 
 from jaxir.degradations import Degradation
-from jaxir.denoisers import GaussianDenoiser, gaussian_denoiser
+from jaxir.denoisers import BlindGaussianDenoiser, GaussianDenoiser, PairedGaussianDenoiser
 from jaxir.processes import Process
-from jaxir.typing import Image, Images, Key, Measurement
+from jaxir.testbeds.paired import GaussianLaw, PairedGaussian
+from jaxir.testbeds.testbed import Testbed
+from jaxir.typing import Image, Images, Measurement, Scalar
 
 
 class Calibration(NamedTuple):
@@ -38,7 +40,7 @@ class Calibration(NamedTuple):
     coverage: float
 
 
-class LinearGaussian(eqx.Module):
+class LinearGaussian(Testbed):
     """The problem (m, C, A, σ_y), small enough for dense algebra.
 
     Args:
@@ -51,27 +53,38 @@ class LinearGaussian(eqx.Module):
     covariance: Float[Array, "d d"]
     degradation: Degradation
 
-    def denoiser(self, process: Process) -> GaussianDenoiser:
-        """The exact E[x0 | x_t] on a process."""
-        return gaussian_denoiser(process, self.mean, self.covariance)
-
-    def draw(self, key: Key) -> tuple[Image, Measurement]:
-        """A clean image and its measurement."""
-        prior, noise = jax.random.split(key)
-        flat = jax.random.multivariate_normal(prior, self.mean.ravel(), self.covariance)
-        x0 = flat.reshape(self.mean.shape)
-        return x0, self.degradation.sample(noise, x0)
-
-    def posterior(self, y: Measurement) -> tuple[Image, Float[Array, "d d"]]:
-        """μ and P."""
+    @property
+    def pair(self) -> PairedGaussian:
+        """(x0, y) as a jointly Gaussian pair: C_xy = C Aᵀ, C_yy = A C Aᵀ + σ_y² I."""
         operator, sigma = self.degradation.operator, self.degradation.noise.sigma
         basis = jnp.eye(self.mean.size).reshape(-1, *self.mean.shape)
         matrix = jax.vmap(lambda e: operator(e).ravel())(basis).T
-        cross = self.covariance @ matrix.T
-        system = matrix @ cross + sigma**2 * jnp.eye(len(matrix))
-        gain = jnp.linalg.solve(system, cross.T).T
-        mean = self.mean.ravel() + gain @ (y - operator(self.mean)).ravel()
-        return mean.reshape(self.mean.shape), self.covariance - gain @ cross.T
+        with jax.default_matmul_precision("highest"):
+            cross = self.covariance @ matrix.T
+            covariance_y = matrix @ cross + sigma**2 * jnp.eye(len(matrix))
+        return PairedGaussian(self.mean, operator(self.mean), self.covariance, cross, covariance_y)
+
+    @property
+    def prior(self) -> GaussianLaw:
+        """N(m, C)."""
+        return GaussianLaw(self.mean, self.covariance)
+
+    def posterior(self, y: Measurement) -> GaussianLaw:
+        """N(μ, P)."""
+        return self.pair.posterior(y)
+
+    def given(self, z: Image, a: Scalar, sigma: Scalar) -> LinearGaussian:
+        """m ← m + a C S⁻¹ (z − a m) and C ← σ² S⁻¹ C with S = a² C + σ² I."""
+        left = self.pair.given(z, a, sigma)
+        return LinearGaussian(left.mean, left.covariance, self.degradation)
+
+    def denoiser(self, process: Process) -> GaussianDenoiser | BlindGaussianDenoiser:
+        """E[x0 | x_t] on any process."""
+        return self.pair.denoiser(process)
+
+    def conditional(self, process: Process) -> PairedGaussianDenoiser:
+        """E[x0 | x_t, y] on any process."""
+        return self.pair.conditional(process)
 
     def calibration(self, images: Images, y: Measurement) -> Calibration:
         """Compare samples with the exact posterior, pixel by pixel and without further randomness."""

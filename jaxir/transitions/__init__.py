@@ -1,6 +1,20 @@
 """One step back."""
 
-from jaxir.transitions.correlated import DDIM, Ancestral, Correlated, Renoise
+from jaxir.transitions.correlated import DDIM, Ancestral, Bridge, Cold, Correlated, Renoise
+from jaxir.transitions.euler import MeanODE, ReverseEuler
+from jaxir.transitions.multistep import DPMSolver
 from jaxir.transitions.transition import Step, Transition
 
-__all__ = ["DDIM", "Ancestral", "Correlated", "Renoise", "Step", "Transition"]
+__all__ = [
+    "DDIM",
+    "Ancestral",
+    "Bridge",
+    "Cold",
+    "Correlated",
+    "DPMSolver",
+    "MeanODE",
+    "Renoise",
+    "ReverseEuler",
+    "Step",
+    "Transition",
+]

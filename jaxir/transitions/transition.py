@@ -7,7 +7,7 @@ is loaded, guidance can wrap a transition, and weights stay arguments of every c
 from __future__ import annotations
 
 import abc
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import equinox as eqx
 from jaxtyping import Array, PyTree
@@ -32,7 +32,14 @@ class Step(NamedTuple):
 
 
 class Transition(eqx.Module):
-    """The interface: a step evaluates the denoiser and returns the law of the next state."""
+    """The interface: a step evaluates the denoiser and returns the law of the next state.
+
+    Attributes:
+        needs_y: whether, on a process that moves towards the degraded image, the step is right only for a denoiser
+            that sees it.
+    """
+
+    needs_y: ClassVar[bool] = True
 
     def init(self, x: Image) -> PyTree:
         """The carry before the first step; None where a method has no history."""

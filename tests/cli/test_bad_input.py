@@ -122,7 +122,7 @@ def test_a_mask_of_another_size(refused, command, tmp_path, picture):
     [
         ("noise(-0.1)", "a standard deviation of 0 or more in units of [0, 1], got -0.1"),
         ("noise(nan)", "sigma is 'nan', expected a number"),
-        ("moton(5,30)", "unknown degradation 'moton', did you mean 'motion'? known: area, bicubic"),
+        ("moton(5,30)", "unknown degradation 'moton', did you mean 'motion'? known: area, bayer"),
         ("motion(5", "cannot read 'motion(5'"),
         ("", "the degradation is empty"),
         ("noise(0.1)|grey", "noise must be the last stage"),
@@ -145,7 +145,7 @@ def test_counts_below_1(refused, tmp_path, picture, name, value):
 @pytest.mark.parametrize(
     ("method", "reason"),
     [
-        ("difpir", "unknown method 'difpir', did you mean 'diffpir'? known: ddnm, diffpir, dps"),
+        ("difpir", "unknown method 'difpir', did you mean 'diffpir'? known: admm, daps, ddnm"),
         ("mmps(depth=3)", "takes (steps=3, eta=1.0), got (depth=3): got an unexpected keyword"),
         ("mmps(5)", "takes (steps=3, eta=1.0), got (5): too many positional"),
         ("mmps(steps=many)", "steps is 'many', expected a whole number"),

@@ -7,7 +7,7 @@ from PIL import Image
 
 from jaxir.cli.degradations import STAGES, parse_degradation
 from jaxir.cli.errors import UsageError
-from jaxir.degradations import Identity
+from jaxir.degradations import Identity, PoissonNoise, SaltAndPepperNoise, SpeckleNoise
 
 SHAPE = (16, 24, 3)
 EXAMPLES = {
@@ -20,6 +20,24 @@ EXAMPLES = {
     "mask": "mask(mask.png)",
     "crop": "crop(3)",
     "grey": "grey",
+    "haze": "haze(0.8, airlight=0.9)",
+    "rain": "rain(0.02, length=5)",
+    "snow": "snow(0.1, seed=1)",
+    "drops": "drops(2)",
+    "shadow": "shadow(0.5)",
+    "lowlight": "lowlight(0.3, 2.2)",
+    "scratches": "scratches(count=2)",
+    "fade": "fade(0.5)",
+    "sepia": "sepia",
+    "defocus": "defocus(2.5)",
+    "psf": "psf(mask.png)",
+    "nearest": "nearest(2)",
+    "bayer": "bayer(GRBG)",
+    "hadamard": "hadamard(0.3, 1)",
+    "fourier": "fourier(rate=0.3)",
+    "jpeg": "jpeg(40)",
+    "quantise": "quantise(16)",
+    "clip": "clip(2)",
 }
 
 
@@ -42,11 +60,12 @@ def fails(text: str, shape=None) -> str:
 @pytest.mark.parametrize("name", STAGES)
 def test_every_stage_builds_and_says_its_shape(name):
     stages = f"{EXAMPLES[name]}|noise(0.1)"
-    degradation = parse_degradation(stages).for_clean(SHAPE)
-    assert degradation.operator.shape == SHAPE
-    y = degradation(jnp.zeros(SHAPE))
+    shape = (16, 32, 3) if name == "hadamard" else SHAPE
+    degradation = parse_degradation(stages).for_clean(shape)
+    assert degradation.operator.shape == shape
+    y = degradation(jnp.zeros(shape))
     again = parse_degradation(stages).for_degraded(y.shape)
-    assert again.operator.shape == SHAPE
+    assert again.operator.shape == shape
     assert again.operator.output_shape == y.shape
 
 
@@ -109,8 +128,10 @@ def test_an_unknown_stage_suggests_the_nearest_and_lists_all():
         ("motion(1, 2, 3)", "(length, angle)", "too many positional arguments"),
         ("motion(15, angel=30)", "(length, angle)", "angle"),
         ("motion(15, north)", "(length, angle)", "angle is 'north', expected a number"),
-        ("bicubic(2.5)", "(factor)", "factor is 2.5, expected a whole number"),
-        ("bicubic(True)", "(factor)", "factor is True, expected a whole number"),
+        ("box(2.5)", "(size)", "size is 2.5, expected a whole number"),
+        ("box(True)", "(size)", "size is True, expected a whole number"),
+        ("bicubic(True)", "(factor)", "factor is True, expected a number"),
+        ("poisson(many)", "(peak)", "peak is 'many', expected a number"),
         ("random(seed=x)", "(missing=0.92, seed=0)", "seed is 'x', expected a whole number"),
         ("grey(2)", "()", "too many positional arguments"),
         ("noise", "(sigma)", "missing a required argument: 'sigma'"),
@@ -131,9 +152,61 @@ def test_sigma_is_a_finite_number_of_0_or_more(sigma):
     assert "a standard deviation of 0 or more in units of [0, 1]" in fails(f"noise({sigma})")
 
 
+def test_auto_becomes_the_number_that_the_image_shows_and_prints_it(capsys):
+    noise = 0.1 * np.random.default_rng(0).normal(size=(64, 64, 3))
+    recipe = parse_degradation("crop(4)|noise(auto)").measured(noise)
+    assert recipe.sigma == pytest.approx(0.05, rel=0.05)
+    assert recipe.for_degraded((64, 64, 3)).operator.shape == (72, 72, 3)
+    assert capsys.readouterr().out.startswith("noise(auto): sigma 0.0")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("noise(auto)", "auto is read from a degraded image"),
+        ("box(auto)", r"box(auto) cannot be estimated: auto is for gaussian, motion, jpeg, noise"),
+        ("motion(auto)|bicubic(2)", "motion(auto) comes before bicubic, which hides it"),
+        ("noise(auto)|grey", "noise(auto) comes before grey"),
+    ],
+)
+def test_auto_is_refused_where_nothing_can_be_measured(text, reason):
+    assert reason in fails(text, SHAPE)
+
+
 @pytest.mark.parametrize("text", ["noise(0.1)|grey", "noise(0.1)|noise(0.1)"])
 def test_noise_comes_last(text):
     assert "noise must be the last stage" in fails(text)
+    assert "poisson must be the last stage" in fails("poisson(30)|noise(0.1)")
+
+
+@pytest.mark.parametrize(
+    ("text", "law"),
+    [
+        ("poisson(30)", PoissonNoise),
+        ("speckle(0.2)", SpeckleNoise),
+        ("impulse(0.1)", SaltAndPepperNoise),
+    ],
+)
+def test_other_noises_end_a_degradation_too(text, law):
+    degradation = parse_degradation(f"grey|{text}").for_clean(SHAPE)
+    assert isinstance(degradation.noise, law)
+    assert degradation.operator.output_shape == (16, 24, 1)
+
+
+@pytest.mark.parametrize("factor", [1.5, 2.5, 3.3])
+def test_the_shape_of_any_factor_is_inverted(factor):
+    recipe = parse_degradation(f"bicubic({factor})")
+    assert recipe.for_degraded((7, 11, 3)).operator.output_shape == (7, 11, 3)
+
+
+def test_a_kernel_comes_from_a_file_and_is_scaled(in_a_folder_with_a_mask):
+    np.save("kernel.npy", np.full((3, 3), 5.0))
+    blur = parse_degradation("psf(kernel.npy)").for_clean(SHAPE).operator
+    np.testing.assert_allclose(blur.kernel, 1 / 9, rtol=1e-6)
+    np.save("kernel.npy", np.zeros((3, 3, 3)))
+    assert "expected a kernel (height, width) with a positive sum" in fails(
+        "psf(kernel.npy)", SHAPE
+    )
 
 
 @pytest.mark.parametrize("text", ["", "  "])

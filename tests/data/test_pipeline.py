@@ -183,7 +183,7 @@ def test_the_natural_prior_is_not_trained_on_the_clean_images_of_the_rain_test_s
 ):
     clean = {pixels(path) for path in (data / "paired" / "rain_synth" / "gt").iterdir()}
     assert len(clean) == 12
-    used = {pixels(path) for path in natural_prior.source().paths}
+    used = {pixels(path) for path in natural_prior.photographs().paths}
     assert not clean & used
     assert not clean & {pixels(path) for path in natural_prior.validation().paths}
     # the photographs do lie in the folder, so that the comparison could have failed

@@ -5,9 +5,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from affine import MEAN, PROCESSES, SHAPE, gaussian, name, prior
+from affine import MEAN, PINNED, PROCESSES, REVERTING, SHAPE, Y, gaussian, name, prior
 
-from jaxir.denoisers import GaussianDenoiser, MixtureDenoiser, gaussian_denoiser, on
+from jaxir.denoisers import (
+    BlindGaussianDenoiser,
+    GaussianDenoiser,
+    MixtureDenoiser,
+    PairedGaussianDenoiser,
+    gaussian_denoiser,
+    on,
+)
 from jaxir.processes import VE, VP, Flow
 
 pytestmark = pytest.mark.usefixtures("x64")
@@ -29,16 +36,16 @@ def mixture(process, variance=0.04):
 
 @each_process
 def test_the_gaussian_denoiser_is_the_conditional_mean_of_dense_algebra(process):
-    """m + a C (a² C + σ² I)⁻¹ (x − a m), from the joint Gaussian of (x0, x_t)."""
+    """m + a C (a² C + σ² I)⁻¹ (x − b y − a m), from the joint Gaussian of (x0, x_t) for a known y."""
     covariance = np.asarray(prior().covariance)
     dense = gaussian_denoiser(process, jnp.asarray(MEAN).reshape(SHAPE), jnp.asarray(covariance))
     for t in inside(process):
-        a, _, sigma = (float(c) for c in process.coefficients(t))
+        a, b, sigma = (float(c) for c in process.coefficients(t))
         joint = a**2 * covariance + sigma**2 * np.eye(3)
         gain = np.linalg.solve(joint, a * covariance).T
-        expected = MEAN + gain @ (STATE.ravel() - a * MEAN)
+        expected = MEAN + gain @ (STATE - b * Y - a * MEAN).ravel()
         for denoiser in (gaussian(process), dense):
-            found = denoiser(jnp.asarray(STATE), t)
+            found = denoiser(jnp.asarray(STATE), t, jnp.asarray(Y))
             np.testing.assert_allclose(found.ravel(), expected, rtol=1e-9)
 
 
@@ -49,7 +56,9 @@ def test_second_order_tweedie_gives_the_posterior_covariance(process):
     for t in inside(process):
         a, _, sigma = (float(c) for c in process.coefficients(t))
         expected = np.linalg.inv(precision + a**2 / sigma**2 * np.eye(3))
-        jacobian = jax.jacobian(lambda x, t=t: gaussian(process)(x, t))(jnp.asarray(STATE))
+        jacobian = jax.jacobian(lambda x, t=t: gaussian(process)(x, t, jnp.asarray(Y)))(
+            jnp.asarray(STATE)
+        )
         np.testing.assert_allclose(
             sigma**2 / a * jacobian.reshape(3, 3), expected, rtol=1e-8, atol=1e-12
         )
@@ -65,11 +74,11 @@ def test_the_mixture_denoiser_is_a_quadrature(process):
     grid = np.linspace(-4, 4, 20_001)
     density = weights @ np.exp(-0.5 * (grid - means[:, None]) ** 2 / variance)
     for t in inside(process)[1:]:  # where the likelihood is wider than the grid
-        a, _, sigma = (float(c) for c in process.coefficients(t))
-        x = a * 0.2 + 0.5 * sigma
-        posterior = density * np.exp(-0.5 * ((x - a * grid) / sigma) ** 2)
+        a, b, sigma = (float(c) for c in process.coefficients(t))
+        z = a * 0.2 + 0.5 * sigma
+        posterior = density * np.exp(-0.5 * ((z - a * grid) / sigma) ** 2)
         expected = np.sum(grid * posterior) / np.sum(posterior)
-        found = denoiser(jnp.full((1, 1, 1), x), t)
+        found = denoiser(jnp.full((1, 1, 1), z + b * 0.7), t, jnp.full((1, 1, 1), 0.7))
         np.testing.assert_allclose(found.item(), expected, rtol=1e-8)
 
 
@@ -79,7 +88,7 @@ def test_a_mixture_of_one_component_is_a_gaussian(process):
     one = MixtureDenoiser(process, jnp.ones(1), mean[None], 0.3)
     same = GaussianDenoiser(process, mean, jnp.eye(3), jnp.full(3, 0.3))
     for t in inside(process):
-        chex.assert_trees_all_close(one(STATE, t), same(STATE, t), rtol=1e-11)
+        chex.assert_trees_all_close(one(STATE, t, Y), same(STATE, t, Y), rtol=1e-11)
 
 
 @each_process
@@ -87,15 +96,15 @@ def test_tweedie_second_order_holds_for_the_mixture(process):
     """(σ²/a) J = v σ²/(a² v + σ²) I + (σ²/(a² v + σ²))² Cov_q(m)."""
     denoiser, variance = mixture(process), 0.04
     for t in inside(process):
-        a, _, sigma = (float(c) for c in process.coefficients(t))
+        a, b, sigma = (float(c) for c in process.coefficients(t))
         means, total = np.asarray(denoiser.means).reshape(3, 3), a**2 * variance + sigma**2
-        log_q = -0.5 * ((STATE.ravel() - a * means) ** 2).sum(1) / total
+        log_q = -0.5 * (((STATE - b * Y).ravel() - a * means) ** 2).sum(1) / total
         q = np.asarray(denoiser.weights) * np.exp(log_q - log_q.max())
         q /= q.sum()
         spread = means - q @ means
         within = variance * sigma**2 / total * np.eye(3)
         expected = within + (sigma**2 / total) ** 2 * (spread.T * q) @ spread
-        jacobian = jax.jacobian(lambda x, t=t: denoiser(x, t))(jnp.asarray(STATE))
+        jacobian = jax.jacobian(lambda x, t=t: denoiser(x, t, jnp.asarray(Y)))(jnp.asarray(STATE))
         np.testing.assert_allclose(
             sigma**2 / a * jacobian.reshape(3, 3), expected, rtol=1e-7, atol=1e-10
         )
@@ -103,31 +112,75 @@ def test_tweedie_second_order_holds_for_the_mixture(process):
 
 @each_process
 def test_a_mixture_without_variance_returns_a_stored_image(process):
-    """Near the clean end the estimate is the nearest stored image, at the noisy end about their mean."""
-    denoiser = mixture(process, variance=0.0)
-    low, high = process.span
+    """Near the clean end the estimate is the nearest stored image; where little is left of it, about their mean."""
+    denoiser, y = mixture(process, variance=0.0), jnp.asarray(Y)
+    low, high = (jnp.asarray(end) for end in process.span)
     for stored in denoiser.means:
-        a, _, sigma = process.coefficients(jnp.asarray(low))
-        found = denoiser(a * stored + sigma * STATE, jnp.asarray(low))
+        law = process.marginal(stored, low, y)
+        found = denoiser(law.mean + law.scale * STATE, low, y)
         chex.assert_trees_all_close(found, stored, atol=1e-12)
-    a, _, sigma = process.coefficients(jnp.asarray(high))
-    mean = jnp.tensordot(denoiser.weights, denoiser.means, 1)
-    chex.assert_trees_all_close(denoiser(sigma * STATE, jnp.asarray(high)), mean, atol=0.06)
+    if process.log_snr(high) < -4:
+        mean = jnp.tensordot(denoiser.weights, denoiser.means, 1)
+        law = process.marginal(mean, high, y)
+        found = denoiser(law.mean + law.scale * STATE, high, y)
+        chex.assert_trees_all_close(found, mean, atol=0.06)
+
+
+MAKERS = {"gaussian": gaussian, "mixture": mixture}
+each_maker = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 
 
 @each_process
-@pytest.mark.parametrize("home", PROCESSES, ids=name)
-@pytest.mark.parametrize("make", [gaussian, mixture], ids=["gaussian", "mixture"])
-def test_a_denoiser_on_another_process_is_the_exact_one_of_that_process(home, process, make):
-    """All processes are one process: where both spans hold the log-SNR."""
-    moved, there = on(process, make(home)), make(process)
-    low = max(p.log_snr(jnp.asarray(p.span[1])) for p in (home, process))
-    high = min(p.log_snr(jnp.asarray(p.span[0])) for p in (home, process))
-    for ell in jnp.linspace(low + 1e-6, high - 1e-6, 5):
-        t = process.time(ell)
-        a, _, sigma = process.coefficients(t)
-        x = a * jnp.asarray(MEAN).reshape(SHAPE) + sigma * STATE
-        chex.assert_trees_all_close(moved(x, t), there(x, t), atol=1e-10)
+@each_maker
+def test_a_denoiser_on_another_process_is_the_exact_one_of_that_process(process, make):
+    """All processes are one process, where both spans hold the log-SNR: to VP and from VP, and so to any other."""
+    low = max(p.log_snr(jnp.asarray(p.span[1])) for p in (process, VP()))
+    high = min(p.log_snr(jnp.asarray(p.span[0])) for p in (process, VP()))
+    ells = jnp.linspace(low + 1e-6, high - 1e-6, 5)
+    mean, y = jnp.asarray(MEAN).reshape(SHAPE), jnp.asarray(Y)
+    for home, other in ((process, VP()), (VP(), process)):
+
+        def both(t, home=home, other=other):
+            law = other.marginal(mean, t, y)
+            x = law.mean + law.scale * STATE
+            return on(other, make(home))(x, t, y), make(other)(x, t, y)
+
+        moved, there = jax.vmap(both)(other.time(ells))
+        chex.assert_trees_all_close(moved, there, atol=1e-10)
+
+
+COUPLED = {**REVERTING, **PINNED}
+C = np.array([[2.0, 0.3, 0.1], [0.3, 1.0, -0.2], [0.1, -0.2, 0.5]])
+A = np.array([[0.8, 0.1, 0.0], [-0.2, 0.7, 0.3], [0.0, 0.4, 0.9]])
+"""y = A x0 + 0.3 n."""
+
+
+@pytest.mark.parametrize("label", COUPLED)
+def test_with_and_without_y_the_estimate_is_that_of_the_joint_gaussian(label):
+    """E[x0 | x_t, y] and E[x0 | x_t] of (x0, y, x_t), by conditioning in numpy."""
+    process, y = COUPLED[label], Y + 0.2
+    c_y, cross = A @ C @ A.T + 0.09 * np.eye(3), C @ A.T
+    gain = cross @ np.linalg.inv(c_y)
+    variances, basis = np.linalg.eigh(C - gain @ cross.T)
+    mean, mean_y = MEAN.reshape(SHAPE), (A @ MEAN).reshape(SHAPE)
+    sees = PairedGaussianDenoiser(process, mean, mean_y, gain, basis, variances)
+    blind = BlindGaussianDenoiser(process, mean, mean_y, C, cross, c_y)
+    assert sees.sees_y
+    assert not blind.sees_y
+    for t in inside(process)[:3]:
+        a, b, sigma = (float(c) for c in process.coefficients(t))
+        state = np.hstack([a * np.eye(3), b * np.eye(3)])
+        pair = np.block([[C, cross], [cross.T, c_y]])
+        c_x = state @ pair @ state.T + sigma**2 * np.eye(3)
+        x_off = (STATE - a * mean - b * mean_y).ravel()
+        to_x, y_to_x = np.split(pair @ state.T, 2)
+        expected = MEAN + to_x @ np.linalg.solve(c_x, x_off)
+        np.testing.assert_allclose(blind(STATE, t, y).ravel(), expected, rtol=1e-8)
+
+        both = np.block([[c_y, y_to_x], [y_to_x.T, c_x]])
+        offs = np.concatenate([(y - mean_y).ravel(), x_off])
+        expected = MEAN + np.hstack([cross, to_x]) @ np.linalg.solve(both, offs)
+        np.testing.assert_allclose(sees(STATE, t, y).ravel(), expected, rtol=1e-6)
 
 
 def test_on_its_own_process_a_denoiser_stays_itself():

@@ -25,7 +25,17 @@ from jaxir.losses import (
     vlb_weight,
 )
 from jaxir.networks import UNet
-from jaxir.processes import VE, VP, CosineVP, Flow, uniform_times
+from jaxir.processes import (
+    IRSDE,
+    VE,
+    VP,
+    CosineVP,
+    Flow,
+    ResShift,
+    goub,
+    i2sb,
+    uniform_times,
+)
 
 pytestmark = pytest.mark.usefixtures("x64", "quick_compile")
 
@@ -81,6 +91,25 @@ def test_every_row_with_every_weight_is_the_weighted_error_of_x0(key, x0, proces
         for weight in WEIGHTS:
             loss = matching_loss(key, d, x0, t, weighting=weight)
             np.testing.assert_allclose(loss, weight(d, t) * error, rtol=1e-8)
+
+
+def seeing(params, x, condition, y):
+    """The same, given y."""
+    return untrained(params, x, condition) + 0.2 * y
+
+
+@pytest.mark.parametrize("process", [IRSDE(), ResShift(), goub(), i2sb()], ids=name)
+@pytest.mark.parametrize("row", ROWS, ids=name)
+def test_on_a_process_that_moves_towards_y_it_is_the_same(key, x0, process, row):
+    """The row's part of y and the state's drop out of the error, and the network sees y."""
+    y = jnp.roll(x0, 1, axis=0) - 0.1
+    d = NetworkDenoiser(process, jnp.asarray(0.7), seeing, row, sees_y=True)
+    for t in inside(process)[:-1]:
+        eps = jax.random.normal(key, x0.shape, x0.dtype)
+        a, b, sigma = process.coefficients(t)
+        error = jnp.mean((d(a * x0 + b * y + sigma * eps, t, y) - x0) ** 2)
+        loss = matching_loss(key, d, x0, t, y, weighting=simple_weight)
+        np.testing.assert_allclose(loss, simple_weight(d, t) * error, rtol=1e-8)
 
 
 def test_the_same_holds_for_an_untrained_unet(key, x0):

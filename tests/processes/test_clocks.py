@@ -7,16 +7,24 @@ import pytest
 from affine import PROCESSES, name
 
 from jaxir.processes import (
+    EDM,
     VE,
     VP,
+    DenoisingSDE,
+    Flow,
+    Interpolation,
+    ResShift,
+    cosine_times,
     karras_times,
     log_normal_law,
     log_snr_times,
+    quadratic_times,
+    respaced_times,
     uniform_law,
     uniform_times,
 )
 
-GRIDS = [uniform_times, log_snr_times, karras_times]
+GRIDS = [uniform_times, quadratic_times, cosine_times, log_snr_times, karras_times]
 each_process = pytest.mark.parametrize("process", PROCESSES, ids=name)
 each_grid = pytest.mark.parametrize("grid", GRIDS, ids=lambda grid: grid.__name__)
 
@@ -56,6 +64,66 @@ def test_karras_times_of_any_process_follow_sigma_over_a(x64):
     sigma_hat = np.exp(-process.log_snr(karras_times(process, steps)))
     root = sigma_hat ** (1 / 7)
     np.testing.assert_allclose(np.diff(root), np.diff(root)[0], rtol=1e-9)
+
+
+def test_quadratic_times_are_squares_of_evenly_spaced_numbers(x64):
+    """τ_i ∝ i², Song et al. 2021 (DDIM), App. D.2, between the ends of the span."""
+    times = np.asarray(quadratic_times(Flow(), 7))
+    np.testing.assert_allclose(times**0.5, np.linspace(0.999**0.5, 1e-3**0.5, 7), rtol=1e-12)
+
+
+def test_cosine_times_are_dense_at_both_ends(x64):
+    times = np.asarray(cosine_times(Flow(), 9))
+    expected = 1e-3 + 0.998 * 0.5 * (1 - np.cos(np.linspace(np.pi, 0, 9)))
+    np.testing.assert_allclose(times, expected, rtol=1e-12)
+    gaps = -np.diff(times)
+    assert gaps[0] < 0.2 * gaps[4] > gaps[-1]
+
+
+DDPM = np.cumprod(1 - np.linspace(1e-4, 0.02, 1000))
+"""ᾱ of Ho et al. 2020, Sec. 4."""
+MIDDLE = 1 / (1 + np.exp(-2 * np.linspace(3.0, 0.7, 40)))
+"""Levels that every process reaches: ResShift begins at ℓ = 3.2, and DenoisingSDE ends at 0.6."""
+
+
+@each_process
+def test_respaced_levels_have_the_log_snr_of_the_table(x64, process):
+    times = respaced_times(process, MIDDLE, 14)
+    chosen = MIDDLE[::-3]  # 14 of 40 levels: every third
+    expected = 0.5 * np.log(chosen / (1 - chosen))
+    np.testing.assert_allclose(process.log_snr(times), expected, atol=1e-10)
+    assert np.all(np.diff(times) < 0)
+
+
+@pytest.mark.parametrize("process", [VP(), EDM(), Flow(), Interpolation()], ids=name)
+@pytest.mark.parametrize("steps", [1000, 250, 20])
+def test_the_levels_of_ddpm_are_found_on_other_processes(x64, process, steps):
+    """Its noisiest and its cleanest level are among those chosen, and all come from the table."""
+    ells = np.asarray(process.log_snr(respaced_times(process, DDPM, steps)))
+    table = 0.5 * np.log(DDPM / (1 - DDPM))
+    assert len(ells) == steps
+    np.testing.assert_allclose(ells[[0, -1]], table[[-1, 0]], atol=1e-10)
+    nearest = np.abs(ells[:, None] - table).min(axis=1)
+    np.testing.assert_allclose(nearest, 0, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("process", "table", "steps", "text"),
+    [
+        (VP(), DDPM[::-1], 10, "alpha_bar does not decrease"),
+        (VP(), np.array([1.0, 0.5]), 2, "alpha_bar does not decrease"),
+        (VP(), np.array([0.5, 0.0]), 2, "alpha_bar does not decrease"),
+        (VP(), np.array([0.5, np.nan]), 2, "alpha_bar does not decrease"),
+        (VP(), DDPM, 1001, r"shape \(1000,\), expected a table of at least 1001 levels"),
+        (VP(), DDPM[None], 1, r"shape \(1, 1000\)"),
+        (VP(), DDPM, 0, "steps is 0"),
+        (DenoisingSDE(), DDPM, 10, "levels that DenoisingSDE reaches"),
+        (ResShift(), DDPM, 10, "levels that ResShift reaches"),
+    ],
+)
+def test_a_table_that_cannot_be_followed_is_refused(process, table, steps, text):
+    with pytest.raises(ValueError, match=text):
+        respaced_times(process, table, steps)
 
 
 @each_grid

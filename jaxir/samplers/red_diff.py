@@ -1,0 +1,91 @@
+"""RED-diff: one image, moved by an optimiser until it explains y and the denoiser leaves it alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, PyTree
+
+from jaxir import expect
+from jaxir.degradations import Degradation, Linear
+from jaxir.denoisers import Denoiser, Estimate
+from jaxir.samplers.sampler import Sampler
+from jaxir.typing import Image, Key, Scalar, Times
+
+
+class REDDiff(Sampler):
+    """One Adam step at each time of the grid on ½ ‖y − A μ‖²/n + w ⟨ε̂(x_t) − ε, μ⟩/n,    w = `weight` σ/a.
+
+    The prior's term is a gradient without the network's Jacobian: ε̂ − ε = a (μ − D)/σ says where the denoiser would
+    move μ. It is a variational posterior of no width, so its draws differ only by their noise: a restoration, not a
+    sample, and its spread is no uncertainty.
+
+    Args:
+        degradation: any differentiable operator; its noise is not used.
+        weight: λ of the prior.
+        rate: learning rate of Adam with β = (0.9, 0.99).
+
+    Source: [mardani2024reddiff] Algorithm 1.
+    """
+
+    degradation: Degradation
+    weight: float = 0.25
+    rate: float = 0.1
+
+    def __check_init__(self) -> None:
+        expect.positive("weight", self.weight)
+        expect.positive("rate", self.rate)
+
+    def windows(self, count: int) -> Sequence[tuple[int, int]]:
+        """About twenty windows."""
+        size = -(-count // 20)
+        return [(start, min(start + size, count)) for start in range(0, count, size)]
+
+    def report(self, times: Times) -> dict[str, float]:
+        """One evaluation at each time."""
+        return {"evaluations": len(times)}
+
+    def init(self, denoiser: Denoiser, x: Image, times: Times, y: Array | None) -> PyTree:
+        """(μ, the optimiser's state), μ = A⁺y for a linear operator and 0 for others."""
+        self.degradation.expect_measurement(y)
+        operator = self.degradation.operator
+        mean = operator.pinv(y) if isinstance(operator, Linear) else jnp.zeros_like(x)
+        return mean, self._optimizer().init(mean)
+
+    def run(
+        self,
+        key: Key,
+        denoiser: Denoiser,
+        state: PyTree,
+        times: Times,
+        y: Array | None,
+        start: int | Scalar,
+        stop: int | Scalar,
+    ) -> PyTree:
+        """Visit times[start] to times[stop − 1]."""
+        process = denoiser.process
+
+        def visit(i: Scalar, state: PyTree) -> PyTree:
+            mean, momentum = state
+            t = times[i]
+            x = process.marginal(mean, t, y).sample(jax.random.fold_in(key, i))
+            pull = mean - denoiser(x, t, y)  # (σ/a)(ε̂ − ε)
+
+            def misfit(mean: Image) -> Scalar:
+                return 0.5 * jnp.mean(jnp.abs(y - self.degradation(mean)) ** 2)
+
+            gradient = jax.grad(misfit)(mean) + self.weight * pull / mean.size
+            change, momentum = self._optimizer().update(gradient, momentum)
+            return mean + change, momentum
+
+        return jax.lax.fori_loop(start, stop, visit, state)
+
+    def finish(self, denoiser: Denoiser, state: PyTree, times: Times, y: Array | None) -> Estimate:
+        """μ."""
+        return Estimate(state[0])
+
+    def _optimizer(self) -> optax.GradientTransformation:
+        return optax.adam(self.rate, b1=0.9, b2=0.99)
