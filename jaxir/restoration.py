@@ -39,9 +39,9 @@ def restore(
         degradation: how the clean image became `y`.
         prior: a denoiser of clean images, or what `jaxir.load` takes.
         method: one of `jaxir.methods`, or a function of your own.
-        steps: evaluations of the denoiser for each sample, equally spaced in log-SNR from σ/a = `SIGMA_MAX` to
-            `SIGMA_MIN`, or the times themselves.
-        samples: number of restorations.
+        steps: how many times, for most methods the evaluations of the denoiser for each sample, equally spaced in
+            log-SNR from σ/a = `SIGMA_MAX` to `SIGMA_MIN`; or the times themselves.
+        samples: number of restorations; for particle methods of runs, each of which gives all its particles.
         key: a JAX random key; `jax.random.key(0)` by default.
         chunk: samples at a time, which bounds the memory.
         callback: gets (done, total); raise in it to cancel.

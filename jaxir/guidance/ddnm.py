@@ -13,7 +13,7 @@ from jaxir import expect
 from jaxir.degradations import Degradation
 from jaxir.denoisers import Denoiser, Estimate
 from jaxir.gaussian import Gaussian
-from jaxir.guidance.guided import Guided, require_linear_gaussian
+from jaxir.guidance.guided import Guided, require_linear_gaussian, require_uncoupled
 from jaxir.transitions import Step, Transition
 from jaxir.typing import Image, Measurement, Scalar
 
@@ -80,6 +80,7 @@ class DDNMPlus(Transition):
         y: Array | None = None,
     ) -> Step:
         """One evaluation, no gradient; ε̂ is the prior's, as published."""
+        require_uncoupled("DDNM+", denoiser.process)
         self.degradation.expect_measurement(y)
         operator, process = self.degradation.operator, denoiser.process
         estimate = denoiser.estimate(x, t)
@@ -90,4 +91,6 @@ class DDNMPlus(Transition):
         keep = jnp.sqrt(1 - jnp.asarray(self.eta, x.dtype) ** 2) * sigma
         mean = a * x0_hat + keep * process.eps(x, t, estimate.x0_hat)
         noise = jnp.sqrt(jnp.maximum(fresh**2 - (trust * theirs) ** 2, 0.0))
-        return Step(Gaussian(mean, noise), carry, estimate._replace(x0_hat=x0_hat))
+        # the step to no noise would trust y only if it has none
+        final = jnp.where(theirs == 0, x0_hat, estimate.x0_hat)
+        return Step(Gaussian(mean, noise), carry, estimate._replace(x0_hat=final))

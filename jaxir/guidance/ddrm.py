@@ -10,7 +10,7 @@ from jaxir import expect
 from jaxir.degradations import Degradation, Spectral
 from jaxir.denoisers import Denoiser
 from jaxir.gaussian import Gaussian
-from jaxir.guidance.guided import require_linear_gaussian
+from jaxir.guidance.guided import require_linear_gaussian, require_uncoupled
 from jaxir.transitions import Step, Transition
 from jaxir.typing import Image, Scalar
 
@@ -57,7 +57,8 @@ class DDRM(Transition):
         s: Scalar,
         y: Array | None = None,
     ) -> Step:
-        """One evaluation, no gradient; the step's estimate is the one it aims at, with what y says put in."""
+        """One evaluation, no gradient; the estimate is that of the step to no noise, where y counts if it has none."""
+        require_uncoupled("DDRM", denoiser.process)
         self.degradation.expect_measurement(y)
         operator, process = self.degradation.operator, denoiser.process
         estimate = denoiser.estimate(x, t)
@@ -68,16 +69,13 @@ class DDRM(Transition):
         seen = operator.observed(values)
         level = self.degradation.noise.sigma / jnp.where(seen, values, 1)  # σ_i
 
-        def precise(log_snr: Scalar) -> Array:
-            return seen & (jnp.exp(-log_snr) >= level)
-
         sigma = jnp.exp(-process.log_snr(s))
         keep = jnp.sqrt(1 - jnp.asarray(self.eta, x.dtype) ** 2)
         pulled = (
             keep * sigma * jnp.where(seen, (theirs - ours) / jnp.where(level > 0, level, 1), eps)
         )
         mixed = self.eta_b * (theirs - ours)
-        sharp = precise(process.log_snr(s))
+        sharp = seen & (sigma >= level)
         left = jnp.sqrt(jnp.maximum(sigma**2 - (self.eta_b * level) ** 2, 0.0))
         a = process.coefficients(s).a
         scale = a * jnp.where(sharp, left, self.eta * sigma)
@@ -85,7 +83,7 @@ class DDRM(Transition):
             a * operator.synthesise(ours + jnp.where(sharp, mixed, pulled)),
             jax.tree_util.Partial(_diagonal, operator, scale),
         )
-        aim = operator.synthesise(ours + jnp.where(precise(process.log_snr(t)), mixed, 0))
+        aim = operator.synthesise(ours + jnp.where(seen & (level == 0), mixed, 0))
         return Step(law, carry, estimate._replace(x0_hat=aim))
 
 

@@ -13,7 +13,7 @@ from jaxtyping import Array, PyTree
 from jaxir.degradations import Degradation
 from jaxir.denoisers import Denoiser, Estimate
 from jaxir.gaussian import Gaussian
-from jaxir.guidance.guided import Guided
+from jaxir.guidance.guided import Guided, require_uncoupled
 from jaxir.transitions import Correlated, Step, Transition
 from jaxir.typing import Image, Measurement, Scalar
 
@@ -85,7 +85,10 @@ class PublishedDPS(Transition):
         y: Array | None = None,
     ) -> Step:
         """One evaluation and one pullback."""
+        require_uncoupled("PublishedDPS", denoiser.process)
         self.degradation.expect_measurement(y)
+
+        y = self.degradation.operator.clean(y)
 
         def distance(x: Image) -> tuple[Scalar, Estimate]:
             estimate = denoiser.estimate(x, t)

@@ -37,11 +37,7 @@ class Guided(Denoiser):
     degradation: eqx.AbstractVar[Degradation]
 
     def __check_init__(self) -> None:
-        if self.denoiser.process.coupled:
-            raise ValueError(
-                f"guidance bends a prior that was not shown y, but {type(self.denoiser.process).__name__} moves "
-                "towards the degraded image: give a prior on a process that ends in noise, such as VP"
-            )
+        require_uncoupled(type(self).__name__, self.denoiser.process)
 
     @property
     def process(self) -> Process:
@@ -87,6 +83,19 @@ def require_linear_gaussian(method: str, degradation: Degradation) -> None:
         raise TypeError(
             f"{method} needs Gaussian noise, got {type(degradation.noise).__name__}: use DPS, "
             "which takes any log-likelihood"
+        )
+
+
+def require_uncoupled(method: str, process: Process) -> None:
+    """Refuse a process that moves towards the degraded image, whose state holds y already.
+
+    Raises:
+        ValueError: if its b is not 0.
+    """
+    if process.coupled:
+        raise ValueError(
+            f"{method} needs a process that ends in noise, such as VP, got {type(process).__name__}, which moves "
+            "towards the degraded image"
         )
 
 

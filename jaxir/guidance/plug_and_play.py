@@ -12,7 +12,7 @@ from jaxir import expect
 from jaxir.degradations import Degradation
 from jaxir.denoisers import Denoiser
 from jaxir.gaussian import Gaussian
-from jaxir.guidance.guided import noise_level, require_linear_gaussian
+from jaxir.guidance.guided import noise_level, require_linear_gaussian, require_uncoupled
 from jaxir.transitions import Step, Transition
 from jaxir.typing import Image, Scalar
 
@@ -47,6 +47,7 @@ class ADMM(Transition):
         y: Array | None = None,
     ) -> Step:
         """One evaluation, no gradient, no noise."""
+        require_uncoupled("ADMM", denoiser.process)
         self.degradation.expect_measurement(y)
         operator, process = self.degradation.operator, denoiser.process
         now, then = process.coefficients(t), process.coefficients(s)

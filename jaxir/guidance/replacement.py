@@ -14,7 +14,7 @@ from jaxir import expect
 from jaxir.degradations import Degradation, Linear
 from jaxir.denoisers import Denoiser
 from jaxir.gaussian import Gaussian
-from jaxir.guidance.guided import require_linear_gaussian
+from jaxir.guidance.guided import require_linear_gaussian, require_uncoupled
 from jaxir.transitions import Step, Transition
 from jaxir.typing import Image, Scalar
 
@@ -58,6 +58,7 @@ class Replacement(Transition):
         y: Array | None = None,
     ) -> Step:
         """The inner step, and two applications of P."""
+        require_uncoupled("Replacement", denoiser.process)
         self.degradation.expect_measurement(y)
         operator, process = self.degradation.operator, denoiser.process
         law, carry, estimate = self.transition.step(denoiser, carry, x, t, s, y)

@@ -104,7 +104,9 @@ def log_snr_times(
         ValueError: if steps < 1, or the limits are not positive and decreasing.
     """
     _check(steps)
-    if not 0 < (sigma_min or 1e-9) < (sigma_max or 1e9):
+    least = 0.0 if sigma_min is None else sigma_min
+    most = float("inf") if sigma_max is None else sigma_max
+    if not (0 <= least < most and sigma_min != 0):
         raise ValueError(
             f"sigma_max is {sigma_max} and sigma_min {sigma_min}, expected 0 < sigma_min < sigma_max"
         )

@@ -21,7 +21,7 @@ class DAPS(Sampler):
 
     The Langevin steps x0 ← x0 + h ∇ log π(x0) + √(2h) ξ have the target π(x0) ∝ N(x0; x̃, σ̂² I) p(y | x0), which takes
     the error of x̃ to be that of its noise level. h = `step`/(σ̂⁻² + σ_y⁻²), which is stable below 2 for an operator of
-    norm 1.
+    norm at most 2.
 
     Args:
         degradation: any with a log-likelihood.
@@ -45,7 +45,12 @@ class DAPS(Sampler):
             raise ValueError(
                 f"flow is {self.flow} and langevin {self.langevin}, expected at least 1 of each"
             )
-        if not hasattr(self.degradation.noise, "sigma"):
+        sigma = getattr(self.degradation.noise, "sigma", None)
+        if sigma is not None and expect.known(sigma) and not sigma > 0:
+            raise ValueError(
+                f"DAPS got a noise of {sigma}, whose log-likelihood is not finite: give it a small sigma, or use DDNM"
+            )
+        if sigma is None:
             raise TypeError(
                 f"DAPS chooses its step by the noise's sigma, which {type(self.degradation.noise).__name__} has not"
             )

@@ -23,18 +23,19 @@ from jaxir.typing import Image, Images, Key, Scalar, Times
 class MCGDiff(Sampler):
     """A coordinate i of A⁺y has noise σ_i = σ_y/s_i, so a_τ y_i is a state at the time τ_i where σ̂ = σ_i.
 
-    Until then a coordinate is led by the potential g_t(x) = N(a_t y_i; x_i, v_t), v_t the variance of the forward law
-    from τ_i to t plus `softness` (a_t/a_τ)²; after it, it is free. A step draws parents by the weights
-    N(a_s y_i; μ_i, τ² + v_s)/g_t(x_t), then moves them by the product of the step's law N(μ, τ²) and g_s. Their law
-    tends to the posterior as they become many.
+    Until then a coordinate is led by the potential g_t(x) = N(a_t y_i; x_i, v_t), v_t = σ_t² − (1 − κ) a_t² σ_i², the
+    variance of the forward law from τ_i to t and a little more; after it, it is free. A step draws parents by
+    the weights N(a_s y_i; μ_i, τ² + v_s)/g_t(x_t), then moves them by the product of its law N(μ, τ²) and g_s. They
+    tend to the posterior for noise of variance (1 + κ) σ_y² as they become many.
 
     Args:
         degradation: an operator with a fast singular basis, Gaussian noise.
         particles: N, the images of one run.
         transition: the unguided step, which must have noise.
-        softness: κ, the variance of the potential at τ_i.
+        softness: κ in (0, 1], the variance of the potential at τ_i in units of σ_τ².
 
     Source: [cardoso2024mcgdiff] Algorithm 1 and Sec. 3.
+    Differs from the paper: its κ is a variance of its own, the same for every coordinate and noise.
     """
 
     degradation: Degradation
@@ -126,11 +127,10 @@ class MCGDiff(Sampler):
         level = self.degradation.noise.sigma / jnp.where(seen, values, 1)
 
         def variance(t: Scalar) -> Array:
-            """σ_t² − (a_t/a_τ)² σ_τ² + κ (a_t/a_τ)², where σ_τ = a_τ σ_i."""
+            """v_t, and κ σ_t² from τ_i on, where it is not used."""
             a, _, sigma = process.coefficients(t)
-            home = process.time(-jnp.log(jnp.maximum(level, 1e-6)))
-            ratio = (a / process.coefficients(home).a) ** 2
-            return jnp.maximum(sigma**2 - (a * level) ** 2, 0.0) + self.softness * ratio
+            led = jnp.minimum(a * level, sigma) ** 2
+            return sigma**2 - (1 - self.softness) * led
 
         led = seen & (jnp.exp(-process.log_snr(s)) >= level)
         return operator.analyse(operator.pinv(y)), variance(t), variance(s), led

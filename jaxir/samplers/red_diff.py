@@ -17,8 +17,9 @@ from jaxir.typing import Image, Key, Scalar, Times
 
 
 class REDDiff(Sampler):
-    """One Adam step at each time of the grid on ½ ‖y − A μ‖²/n + w ⟨ε̂(x_t) − ε, μ⟩/n,    w = `weight` σ/a.
+    """One Adam step at each time of the grid on ½ ‖y − A μ‖²/m + w ⟨ε̂(x_t) − ε, μ⟩/n with w = `weight` σ/a.
 
+    m and n are the sizes of the measurement and of the image.
     The prior's term is a gradient without the network's Jacobian: ε̂ − ε = a (μ − D)/σ says where the denoiser would
     move μ. It is a variational posterior of no width, so its draws differ only by their noise: a restoration, not a
     sample, and its spread is no uncertainty.

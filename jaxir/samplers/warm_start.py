@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from jaxir.denoisers import Denoiser, Estimate
 from jaxir.gaussian import Gaussian
+from jaxir.processes import Process
 from jaxir.samplers.sampler import Sampler
 from jaxir.typing import Image, Key, Scalar, Times
 
@@ -33,6 +35,10 @@ class WarmStart(Sampler):
         """As the inner sampler."""
         return self.sampler.needs_y
 
+    def check(self, process: Process, times: Times) -> None:
+        """The inner sampler's."""
+        self.sampler.check(process, times)
+
     def windows(self, count: int) -> Sequence[tuple[int, int]]:
         """As the inner sampler's."""
         return self.sampler.windows(count)
@@ -51,7 +57,9 @@ class WarmStart(Sampler):
             raise ValueError(
                 f"image has shape {self.image.shape} but {like.shape} is sampled: give a first restoration of that size"
             )
-        return denoiser.process.marginal(self.image, times[0], y)
+        law = denoiser.process.marginal(self.image, times[0], y)
+        inner = self.sampler.start(denoiser, like, times, y)  # of a population, perhaps
+        return Gaussian(jnp.broadcast_to(law.mean, inner.mean.shape), law.scale)
 
     def init(self, denoiser: Denoiser, x: Image, times: Times, y: Array | None) -> PyTree:
         """The inner sampler's."""
