@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 METHODS: dict[str, Method] = {
     "DiffPIR": methods.diffpir,
     "MMPS": methods.mmps,
-    "ΠGDM": methods.pigdm,
+    "ΠGDM": functools.partial(methods.pigdm, variance=1.0),
 }
-"""The methods of the demo with the settings of this project's figures, the same for every task."""
+"""The methods of the demo with the settings of this project's figures, the same for every task; ΠGDM's is the paper's:
+with less variance it trusts the Jacobian of a learnt denoiser too much and overshoots."""
 
 
 class Outcome(NamedTuple):
