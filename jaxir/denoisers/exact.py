@@ -3,6 +3,9 @@
 They turn every claim about a sampler into arithmetic. With z = x − b y = a x0 + σ ε the conditional mean is linear for
 a Gaussian and a softmax of linear maps for a mixture. Where x0 and y are jointly Gaussian there are two of them: one
 that sees y, which is that of the Gaussian x0 | y, and one that has x_t alone, in which b y is part of the noise.
+
+Bayes' rule for z is here once, as `gaussian_given` and `mixture_given`, and right at both ends of every process: at
+the pinned end of a bridge a = σ = 0 and z says nothing, where σ = 0 < a it says everything.
 """
 
 from __future__ import annotations
@@ -14,6 +17,63 @@ from jaxtyping import Array, Float
 from jaxir.denoisers.denoiser import Denoiser, Estimate
 from jaxir.processes import Process
 from jaxir.typing import Image, Measurement, Scalar
+
+
+def gaussian_given(
+    variance: float | Array, a: float | Scalar, sigma: float | Scalar
+) -> tuple[Array, Array]:
+    """What z = a x0 + σ ε says of x0 ~ N(m, v): E[x0 | z] = m + a v/(a² v + σ²) (z − a m), with v σ²/(a² v + σ²) left.
+
+    Args:
+        variance: v ≥ 0, a number or one for each direction.
+        a: ≥ 0.
+        sigma: σ ≥ 0; where a² v + σ² is 0 nothing is learnt.
+
+    Returns:
+        The gain on z − a m, and the variance that is left.
+
+    Source: [wiener1949].
+    """
+    total = a**2 * variance + sigma**2
+    told = total > 0
+    total = jnp.where(told, total, 1)
+    gain = jnp.where(told, a * variance / total, 0)
+    return gain, jnp.where(told, variance * sigma**2 / total, variance)
+
+
+def mixture_given(
+    log_weights: Float[Array, " k"],
+    means: Float[Array, "k h w c"],
+    variance: float | Scalar,
+    z: Image,
+    a: float | Scalar,
+    sigma: float | Scalar,
+) -> tuple[Float[Array, " k"], Float[Array, "k h w c"], Scalar]:
+    """What x0 ~ Σ w_k N(m_k, v I) becomes when z = a x0 + σ ε has been seen: such a mixture again.
+
+        w_k ← w_k N(z; a m_k, (a² v + σ²) I),    m_k ← E[x0 | z, k],    v ← v σ²/(a² v + σ²)
+
+    Where a² v + σ² is 0 only the nearest a m_k are left, all of them where a is 0.
+
+    Args:
+        log_weights: log w_k, up to a constant.
+        means: m_k.
+        variance: v ≥ 0.
+        z: what was seen.
+        a: ≥ 0.
+        sigma: σ ≥ 0.
+
+    Returns:
+        The weights, means and variance that are left; weights as they came, up to a constant.
+    """
+    gain, left = gaussian_given(variance, a, sigma)
+    residual = z - a * means
+    square = jnp.sum(residual**2, axis=tuple(range(1, residual.ndim)))
+    gap = square - jax.lax.stop_gradient(jnp.min(square))
+    total = a**2 * variance + sigma**2
+    told = total > 0
+    misfit = jnp.where(told, gap / jnp.where(told, total, 1), jnp.where(gap > 0, jnp.inf, 0))
+    return log_weights - 0.5 * misfit, means + gain * residual, left
 
 
 class GaussianDenoiser(Denoiser):
@@ -41,7 +101,7 @@ class GaussianDenoiser(Denoiser):
     def estimate(self, x: Image, t: Scalar, y: Array | None = None) -> Estimate:
         """The linear conditional mean."""
         a, _, sigma = self.process.coefficients(t)
-        gain = _over(a * self.variances, a**2 * self.variances + sigma**2)
+        gain, _ = gaussian_given(self.variances, a, sigma)
         with jax.default_matmul_precision("highest"):
             z = self.basis.T @ (x - self.process.centre(t, y) - a * self.mean).ravel()
             return Estimate(self.mean + (self.basis @ (gain * z)).reshape(x.shape))
@@ -140,14 +200,9 @@ class SpectralGaussianDenoiser(Denoiser):
     def estimate(self, x: Image, t: Scalar, y: Measurement | None = None) -> Estimate:
         """The linear conditional mean, by two FFTs."""
         a, _, sigma = self.process.coefficients(t)
-        gain = _over(a * self.power, a**2 * self.power + sigma**2)
+        gain, _ = gaussian_given(self.power, a, sigma)
         z = x - self.process.centre(t, y) - a * self.mean
         return Estimate(self.mean + spectral_filter(gain, z))
-
-
-def _over(numerator: Array, denominator: Array) -> Array:
-    """The quotient, and 0 where the denominator is: at the pinned end of a bridge the state says nothing of x0."""
-    return jnp.where(denominator > 0, numerator / jnp.where(denominator > 0, denominator, 1), 0)
 
 
 def spectral_filter(factors: Float[Array, "h w 1"], x: Image) -> Image:
@@ -187,12 +242,13 @@ class MixtureDenoiser(Denoiser):
     def estimate(self, x: Image, t: Scalar, y: Array | None = None) -> Estimate:
         """The conditional mean of the mixture."""
         a, _, sigma = self.process.coefficients(t)
-        total = a**2 * self.variance + sigma**2
-        residual = x - self.process.centre(t, y) - a * self.means
-        square = jnp.sum(residual**2, axis=tuple(range(1, residual.ndim)))
-        q = jax.nn.softmax(jnp.log(self.weights) - 0.5 * _over(square, total))
-        components = self.means + _over(a * self.variance, total) * residual
-        return Estimate(jnp.tensordot(q, components, axes=1, precision="highest"))
+        z = x - self.process.centre(t, y)
+        log_weights, means, _ = mixture_given(
+            jnp.log(self.weights), self.means, self.variance, z, a, sigma
+        )
+        return Estimate(
+            jnp.tensordot(jax.nn.softmax(log_weights), means, axes=1, precision="highest")
+        )
 
 
 def gaussian_denoiser(

@@ -1,17 +1,10 @@
 """Problems whose exact posterior is known, and how far a method's samples are from it."""
 
 from jaxir.testbeds.empirical import StoredImages, StoredLaw
-from jaxir.testbeds.field import (
-    Circulant,
-    FieldLaw,
-    FieldPosterior,
-    Iterative,
-    StationaryField,
-    System,
-    field_power,
-)
+from jaxir.testbeds.field import FieldLaw, FieldPosterior, StationaryField, field_power
 from jaxir.testbeds.gaussian import Calibration, LinearGaussian, stationary_covariance
-from jaxir.testbeds.mixture import GaussianMixture, LowRank, MixtureLaw, mcgdiff_problem
+from jaxir.testbeds.low_rank import LowRank
+from jaxir.testbeds.mixture import GaussianMixture, MixtureLaw, mcgdiff_problem
 from jaxir.testbeds.paired import CorrelatedNoise, GaussianLaw, PairedGaussian, Regression
 from jaxir.testbeds.scores import (
     Proportion,
@@ -26,6 +19,7 @@ from jaxir.testbeds.scores import (
     weight_error,
     whitened_covariance,
 )
+from jaxir.testbeds.system import Circulant, Iterative, System
 from jaxir.testbeds.testbed import Conditional, Law, PseudoInverse, Testbed
 
 __all__ = [

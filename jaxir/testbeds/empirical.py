@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 
 from jaxir.degradations import Degradation
 from jaxir.denoisers import MixtureDenoiser
+from jaxir.denoisers.exact import mixture_given
 from jaxir.processes import Process
 from jaxir.testbeds.testbed import Testbed, expect_uncoupled
 from jaxir.typing import Image, Images, Key, Measurement, Scalar
@@ -100,11 +101,9 @@ class StoredImages(Testbed):
         return StoredLaw(self.log_weights + likelihood, self.images)
 
     def given(self, z: Image, a: Scalar, sigma: Scalar) -> StoredImages:
-        """Each weight times N(z; a x_k, σ² I)."""
-        square = jnp.sum((z - a * self.images) ** 2, axis=(1, 2, 3))
-        return StoredImages(
-            self.images, self.degradation, self.log_weights - 0.5 * square / sigma**2
-        )
+        """Each weight times N(z; a x_k, σ² I); the nearest image where σ is 0."""
+        log_weights, _, _ = mixture_given(self.log_weights, self.images, 0.0, z, a, sigma)
+        return StoredImages(self.images, self.degradation, log_weights)
 
     def denoiser(self, process: Process) -> MixtureDenoiser:
         """E[x0 | x_t], a mixture without variance.

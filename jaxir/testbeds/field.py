@@ -11,9 +11,9 @@ blur, by the factor for a reduction by blocks), S is a circular convolution on t
 Of a mask it is neither, and conjugate gradients solve it.
 """
 
-# No `from __future__ import annotations` here: equinox knows AbstractVar only where it is not a string.
+from __future__ import annotations
 
-import abc
+import math
 from typing import Any
 
 import equinox as eqx
@@ -23,65 +23,14 @@ from jaxtyping import Array, Float
 
 from jaxir.degradations import Degradation, GaussianNoise, Linear
 from jaxir.denoisers import SpectralGaussianDenoiser
-from jaxir.denoisers.exact import spectral_filter
-from jaxir.linear import LinearMap, conjugate_gradient
+from jaxir.denoisers.exact import gaussian_given, spectral_filter
 from jaxir.processes import Process
+from jaxir.testbeds.system import Circulant, System
 from jaxir.testbeds.testbed import Testbed, expect_uncoupled
 from jaxir.typing import Image, Images, Key, Measurement, Scalar
 
 DENSE = 1024
 """The largest number of entries of an image for which a covariance is written down."""
-
-
-class System(eqx.Module):
-    """How S u = r is solved."""
-
-    @abc.abstractmethod
-    def solve(self, matvec: LinearMap, r: Measurement) -> Measurement:
-        """S⁻¹ r.
-
-        Args:
-            matvec: u ↦ S u.
-            r: the right-hand side.
-        """
-
-    @abc.abstractmethod
-    def cell(self, operator: Linear) -> tuple[int, int]:
-        """The rows and columns after which the posterior variance of a pixel repeats."""
-
-
-class Circulant(System):
-    """S is a circular convolution, for blurs and for reductions by blocks: exact, by FFTs."""
-
-    def solve(self, matvec: LinearMap, r: Measurement) -> Measurement:
-        """F⁻¹ (F r / F S δ₀)."""
-        delta = jnp.zeros_like(r).at[0, 0].set(1)
-        return spectral_filter(1 / jnp.fft.fft2(matvec(delta), axes=(0, 1)).real, r)
-
-    def cell(self, operator: Linear) -> tuple[int, int]:
-        """The factor of the reduction."""
-        height, width = operator.output_shape[:2]
-        return operator.shape[0] // height, operator.shape[1] // width
-
-
-class Iterative(System):
-    """Any linear operator, by conjugate gradients.
-
-    Args:
-        steps: at most so many iterations.
-        tolerance: stop where the residual is below this share of the right-hand side.
-    """
-
-    steps: int = eqx.field(static=True, default=2000)
-    tolerance: float = eqx.field(static=True, default=1e-6)
-
-    def solve(self, matvec: LinearMap, r: Measurement) -> Measurement:
-        """S⁻¹ r to the tolerance."""
-        return conjugate_gradient(matvec, r, steps=self.steps, tolerance=self.tolerance).x
-
-    def cell(self, operator: Linear) -> tuple[int, int]:
-        """The whole image."""
-        return operator.shape[0], operator.shape[1]
 
 
 class FieldLaw(eqx.Module):
@@ -109,7 +58,7 @@ class FieldLaw(eqx.Module):
 class FieldPosterior(eqx.Module):
     """The law of the field given a measurement."""
 
-    field: "StationaryField"
+    field: StationaryField
     y: Measurement
 
     @property
@@ -119,7 +68,7 @@ class FieldPosterior(eqx.Module):
 
     @property
     def std(self) -> Image:
-        """From one solve for each pixel of the cell in which the variance repeats, side² of them for a mask."""
+        """From one solve for each entry of the cell in which the variance repeats, all of the image for a mask."""
         return _deviation(self.field)
 
     @property
@@ -144,7 +93,7 @@ class StationaryField(Testbed):
 
     Raises:
         ValueError: if the power does not fit the mean.
-        TypeError: if the operator is not linear or the noise not Gaussian.
+        TypeError: if the operator is not linear, the noise not Gaussian, or the system not for this operator.
     """
 
     mean: Image
@@ -166,6 +115,7 @@ class StationaryField(Testbed):
             raise TypeError(
                 f"the noise is {type(self.degradation.noise).__name__}, expected GaussianNoise"
             )
+        self.system.check(self.degradation.operator, self._system, self.mean)
 
     @property
     def prior(self) -> FieldLaw:
@@ -174,13 +124,15 @@ class StationaryField(Testbed):
 
     def correction(self, r: Measurement) -> Image:
         """C Aᴴ S⁻¹ r, from a residual of the measurement to a change of the image."""
-        operator, sigma = self.degradation.operator, self.degradation.noise.sigma
+        return self._smoothed(self.system.solve(self._system, r))
 
-        def smoothed(u: Measurement) -> Image:
-            return spectral_filter(self.power, operator.adjoint(u))
+    def _smoothed(self, u: Measurement) -> Image:
+        """C Aᴴ u."""
+        return spectral_filter(self.power, self.degradation.operator.adjoint(u))
 
-        solved = self.system.solve(lambda u: operator(smoothed(u)) + sigma**2 * u, r)
-        return smoothed(solved)
+    def _system(self, u: Measurement) -> Measurement:
+        """S u."""
+        return self.degradation.operator(self._smoothed(u)) + self.degradation.noise.sigma**2 * u
 
     def remainder(self, u: Image) -> Image:
         """P u = C u − C Aᴴ S⁻¹ A C u."""
@@ -191,15 +143,11 @@ class StationaryField(Testbed):
         """Its mean, deviation, covariance and draws."""
         return FieldPosterior(self, self.degradation.operator.clean(y))
 
-    def given(self, z: Image, a: Scalar, sigma: Scalar) -> "StationaryField":
+    def given(self, z: Image, a: Scalar, sigma: Scalar) -> StationaryField:
         """m ← m + F⁻¹ a p/(a² p + σ²) F (z − a m), p ← p σ²/(a² p + σ²)."""
-        total = a**2 * self.power + sigma**2
-        return StationaryField(
-            self.mean + spectral_filter(a * self.power / total, z - a * self.mean),
-            self.power * sigma**2 / total,
-            self.degradation,
-            self.system,
-        )
+        gain, left = gaussian_given(self.power, a, sigma)
+        mean = self.mean + spectral_filter(gain, z - a * self.mean)
+        return StationaryField(mean, left, self.degradation, self.system)
 
     def denoiser(self, process: Process) -> SpectralGaussianDenoiser:
         """E[x0 | x_t].
@@ -249,14 +197,12 @@ def _matheron(field: StationaryField, y: Measurement, keys: Key) -> Images:
 
 @jax.jit
 def _deviation(field: StationaryField) -> Image:
-    rows, columns = field.system.cell(field.degradation.operator)
-    height, width, channels = field.mean.shape
+    cell = (*field.system.cell(field.degradation.operator), field.mean.shape[2])
+    repeats = (field.mean.shape[0] // cell[0], field.mean.shape[1] // cell[1], 1)
 
-    def variance(pixel: Array) -> Float[Array, " c"]:
-        here = (pixel // columns, pixel % columns)
-        unit = jnp.zeros_like(field.mean).at[here].set(1)
-        return field.remainder(unit)[here]
+    def variance(entry: Array) -> Scalar:
+        here = jnp.unravel_index(entry, cell)
+        return field.remainder(jnp.zeros_like(field.mean).at[here].set(1))[here]
 
-    cell = jax.lax.map(variance, jnp.arange(rows * columns), batch_size=64)
-    cell = cell.reshape(rows, columns, channels)
-    return jnp.sqrt(jnp.tile(cell, (height // rows, width // columns, 1)))
+    found = jax.lax.map(variance, jnp.arange(math.prod(cell)), batch_size=64)
+    return jnp.sqrt(jnp.tile(found.reshape(cell), repeats))

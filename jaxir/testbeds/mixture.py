@@ -17,7 +17,9 @@ from jaxtyping import Array, Float
 from jaxir import expect
 from jaxir.degradations import Degradation, GaussianNoise, Linear
 from jaxir.denoisers import MixtureDenoiser
+from jaxir.denoisers.exact import mixture_given
 from jaxir.processes import Process
+from jaxir.testbeds.low_rank import LowRank
 from jaxir.testbeds.testbed import Testbed, expect_uncoupled
 from jaxir.typing import Image, Images, Key, Measurement, Scalar
 
@@ -71,17 +73,17 @@ class MixtureLaw(eqx.Module):
         """Λ⁻¹ u."""
         if self.degradation is None:
             return self.variance * u
-        noise = self.degradation.noise.sigma**2
-        return noise * self.degradation.operator.solve(u, noise / self.variance)
+        return self.degradation.noise.sigma**2 * _solve(self.degradation, u, self.variance)
 
     def responsibilities(self, x: Image) -> Float[Array, " k"]:
         """The probability of each component at `x`; over exact draws their mean is w_k."""
-        distance = x - self.means
-        square = jnp.sum(distance**2, axis=(1, 2, 3)) / self.variance
+        log_weights, _, _ = mixture_given(self.log_weights, self.means, self.variance, x, 1.0, 0.0)
         if self.degradation is not None:
-            seen = jax.vmap(self.degradation.operator)(distance) / self.degradation.noise.sigma
-            square = square + jnp.sum(seen.reshape(len(seen), -1) ** 2, axis=1)
-        return jax.nn.softmax(self.log_weights - 0.5 * square)
+            seen = (
+                jax.vmap(self.degradation.operator)(x - self.means) / self.degradation.noise.sigma
+            )
+            log_weights = log_weights - 0.5 * jnp.sum(seen.reshape(len(seen), -1) ** 2, axis=1)
+        return jax.nn.softmax(log_weights)
 
     def sample(self, key: Key, count: int) -> Images:
         """`count` draws: a component, then its Gaussian by Matheron's rule."""
@@ -91,9 +93,8 @@ class MixtureLaw(eqx.Module):
             k = jax.random.categorical(which, self.log_weights)
             x = jnp.sqrt(self.variance) * jax.random.normal(prior, self.means.shape[1:])
             if self.degradation is not None:
-                operator, sigma = self.degradation.operator, self.degradation.noise.sigma
-                rest = self.degradation.sample(noise, x)
-                x = x - operator.solve(operator.adjoint(rest), sigma**2 / self.variance)
+                rest = self.degradation.operator.adjoint(self.degradation.sample(noise, x))
+                x = x - _solve(self.degradation, rest, self.variance)
             return self.means[k] + x
 
         return jax.vmap(one)(jax.random.split(key, count))
@@ -106,10 +107,10 @@ class GaussianMixture(Testbed):
         log_weights: log w_k, up to a constant.
         means: m_k, (K, H, W, C).
         degradation: linear with Gaussian noise of σ_y > 0.
-        variance: v > 0, of each component.
+        variance: v ≥ 0, of each component; 0 is left when x0 itself has been seen.
 
     Raises:
-        ValueError: if there is not one weight for each component, or the variance is not positive.
+        ValueError: if there is not one weight for each component, or the variance is negative.
         TypeError: if the operator is not linear or the noise not Gaussian.
     """
 
@@ -124,7 +125,8 @@ class GaussianMixture(Testbed):
                 f"log_weights has shape {self.log_weights.shape} but there are {len(self.means)} means: "
                 "give one weight for each component"
             )
-        expect.positive("variance", self.variance)
+        if expect.known(self.variance) and not self.variance >= 0:
+            raise ValueError(f"variance is {self.variance}, expected 0 or more")
         if not isinstance(self.degradation.operator, Linear):
             raise TypeError(
                 f"the operator is {type(self.degradation.operator).__name__}, expected a linear one"
@@ -145,24 +147,20 @@ class GaussianMixture(Testbed):
 
         def component(mean: Image) -> tuple[Scalar, Image]:
             r = y - operator(mean)
-            shift = operator.solve(operator.adjoint(r), noise / self.variance)
+            shift = _solve(self.degradation, operator.adjoint(r), self.variance)
             misfit = jnp.sum(jnp.abs(r - operator(shift)) ** 2) / noise
-            return -0.5 * (misfit + jnp.sum(shift**2) / self.variance), mean + shift
+            moved = jnp.sum(shift**2) / jnp.where(self.variance > 0, self.variance, 1)
+            return -0.5 * (misfit + moved), mean + shift
 
         likelihood, means = jax.vmap(component)(self.means)
         return MixtureLaw(self.log_weights + likelihood, means, self.variance, self.degradation)
 
     def given(self, z: Image, a: Scalar, sigma: Scalar) -> GaussianMixture:
         """w_k ← w_k N(z; a m_k, (a² v + σ²) I), m_k ← m_k + a v/(a² v + σ²) (z − a m_k), v ← v σ²/(a² v + σ²)."""
-        total = a**2 * self.variance + sigma**2
-        residual = z - a * self.means
-        square = jnp.sum(residual**2, axis=(1, 2, 3))
-        return GaussianMixture(
-            self.log_weights - 0.5 * square / total,
-            self.means + (a * self.variance / total) * residual,
-            self.degradation,
-            self.variance * sigma**2 / total,
+        log_weights, means, variance = mixture_given(
+            self.log_weights, self.means, self.variance, z, a, sigma
         )
+        return GaussianMixture(log_weights, means, self.degradation, variance)
 
     def denoiser(self, process: Process) -> MixtureDenoiser:
         """E[x0 | x_t].
@@ -174,45 +172,19 @@ class GaussianMixture(Testbed):
         return MixtureDenoiser(process, self.prior.weights, self.means, self.variance)
 
 
-class LowRank(Linear):
-    """y = U diag(s) Vᵀ x with few rows, by its singular value decomposition.
-
-    Args:
-        left: U, orthogonal.
-        values: s.
-        right: V, with orthonormal columns.
-        shape: of the image, of as many entries as V has rows.
-    """
-
-    left: Float[Array, "m m"]
-    values: Float[Array, " m"]
-    right: Float[Array, "d m"]
-    shape: tuple[int, int, int] = eqx.field(static=True)
-
-    def apply(self, x: Image) -> Float[Array, " m"]:
-        """U (s Vᵀ x)."""
-        with jax.default_matmul_precision("highest"):
-            return self.left @ (self.values * (self.right.T @ x.ravel()))
-
-    def solve(self, v: Image, rho: float | Scalar) -> Image:
-        """(v − V s²/(s² + ρ) Vᵀ v)/ρ."""
-        share = self.values**2 / (self.values**2 + rho)
-        with jax.default_matmul_precision("highest"):
-            seen = self.right @ (share * (self.right.T @ v.ravel()))
-        return (v - seen.reshape(v.shape)) / rho
-
-    def pinv(self, y: Float[Array, " m"]) -> Image:
-        """V (Uᵀ y / s)."""
-        with jax.default_matmul_precision("highest"):
-            return (self.right @ (self.left.T @ y / self.values)).reshape(self.shape)
+def _solve(degradation: Degradation, u: Image, variance: float | Scalar) -> Image:
+    """(AᵀA + σ_y²/v)⁻¹ u, and its limit 0 where v is."""
+    some = variance > 0
+    rho = degradation.noise.sigma**2 / jnp.where(some, variance, 1)
+    return jnp.where(some, degradation.operator.solve(u, rho), 0)
 
 
 def mcgdiff_problem(key: Key, dimension: int = 8, observed: int = 2) -> GaussianMixture:
     """One problem of the benchmark of MCGDiff: 25 unit Gaussians at (8i, 8j, 8i, 8j, ...), i, j = −2..2.
 
     The weights are normalised squares of normal draws, A = U diag(s) Vᵀ has the singular vectors of a Gaussian matrix
-    and s ~ U(0, 1), and σ_y ~ U(0, 1) max s. Images have the shape (1, 1, d). Where σ_y is below 1e-2 of the largest
-    mean use float64: `solve` divides by σ_y².
+    and s ~ U(0, 1), and σ_y ~ U(0, 1) max s. Images have the shape (1, 1, d). Where σ_y is below 1e-3 use float64: the
+    posterior divides rounding by σ_y².
 
     Args:
         key: draws the weights, A and σ_y; the paper has 20 problems for each size.

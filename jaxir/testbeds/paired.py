@@ -142,6 +142,8 @@ class PairedGaussian(Testbed):
 
     def given(self, z: Image, a: Scalar, sigma: Scalar) -> PairedGaussian:
         """Both means move by the regression on z, and C ← C − a² C S⁻¹ C with S = a² C + σ² I, and so on."""
+        # where a and σ are both 0 z says nothing, as noise alone would
+        sigma = jnp.where((a == 0) & (sigma == 0), 1, sigma)
         system = a**2 * self.covariance + sigma**2 * jnp.eye(self.mean.size)
         innovation = (z - a * self.mean).ravel()
         with jax.default_matmul_precision("highest"):

@@ -12,6 +12,7 @@ from typing import ClassVar, Protocol
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxir.degradations import Degradation, Linear
@@ -66,7 +67,10 @@ class Testbed(eqx.Module):
 
     @abc.abstractmethod
     def given(self, z: Image, a: Scalar, sigma: Scalar) -> "Testbed":
-        """The bed that is left when z = a x0 + σ ε has been seen: x0 has its law given z, y is as it was."""
+        """The bed that is left when z = a x0 + σ ε has been seen: x0 has its law given z, y is as it was.
+
+        All of it where a and σ are both 0, x0 alone where only σ is.
+        """
 
     @abc.abstractmethod
     def denoiser(self, process: Process) -> Denoiser:
@@ -87,13 +91,25 @@ class Testbed(eqx.Module):
         return x0, self.degradation.sample(noise, x0)
 
     def likelihood_score(self, process: Process, x: Image, t: Scalar, y: Measurement) -> Image:
-        """∇ₓ log p(y | x_t) = (a/σ²)(E[x0 | x_t, y] − E[x0 | x_t]), what guidance approximates; b = 0.
+        """∇ₓ log p(y | x_t) = (a/σ²)(E[x0 | x_t, y] − E[x0 | x_t]), what guidance approximates.
+
+        Where σ is 0 it is that of the likelihood itself, at x0 = x/a.
+
+        Raises:
+            ValueError: on a process that moves towards y, whose state holds it already.
 
         Source: [efron2011tweedie] for both means.
         """
+        if process.coupled:
+            raise ValueError(
+                f"process is {type(process).__name__}, whose state holds y already, expected one that ends in noise: "
+                "pass VP() or VE()"
+            )
         a, _, sigma = process.coefficients(t)
+        noisy = sigma > 0
         gap = self.conditional(process)(x, t, y) - self.denoiser(process)(x, t)
-        return a / sigma**2 * gap
+        clean = jax.grad(lambda x: self.degradation.log_prob(y, x / a))(x)
+        return jnp.where(noisy, a / jnp.where(noisy, sigma, 1) ** 2 * gap, clean)
 
     @property
     def lift(self) -> "AsItIs | PseudoInverse":

@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 
 from jaxir.degradations import (
+    ChannelMix,
+    Crop,
     Degradation,
     GaussianNoise,
+    Grey,
     Mask,
     area_downsample,
     gaussian_blur,
+    grey,
     random_mask,
 )
 from jaxir.processes import IRSDE, VP, brownian_bridge
@@ -28,6 +32,7 @@ from jaxir.testbeds import (
 pytestmark = pytest.mark.usefixtures("quick_compile")
 SIDE, SIGMA = 8, 0.3
 SHAPE = (SIDE, SIDE, 1)
+MIX = np.array([[0.6, 0.3, 0.1], [0.2, -0.5, 0.7]])
 KINDS = ["blur", "reduction", "inpainting"]
 EACH = pytest.mark.parametrize("kind", KINDS)
 
@@ -166,6 +171,50 @@ def test_large_fields_give_a_mean_and_draws():
     # of y − A x with x of the posterior: E = 2 σ² Σ... at most √2 σ and at least the floor of the unseen modes
     assert 0.1 < residual < 0.1 * np.sqrt(2)
     assert 0 < float(law.std.min()) < float(bed.prior.std.min())
+
+
+@pytest.mark.parametrize(
+    "mixing",
+    [grey((6, 6, 3)), area_downsample((6, 6, 2), 2) @ ChannelMix(MIX, (6, 6, 3))],
+    ids=["colours to grey", "mixed colours, smaller"],
+)
+def test_channels_that_are_mixed_have_the_deviations_of_dense_algebra(x64, mixing):
+    """One entry of an image after the other: the posterior correlates the channels of a pixel."""
+    system = Circulant() if isinstance(mixing, Grey) else Iterative(500, 1e-12)
+    mean = jnp.zeros(mixing.shape)
+    bed = StationaryField(mean, field_power(6), Degradation(mixing, GaussianNoise(SIGMA)), system)
+    law, expected = bed.posterior(jnp.ones(mixing.output_shape)), dense(bed)
+    right = expected.posterior(jnp.ones(mixing.output_shape))
+    np.testing.assert_allclose(law.mean, right.mean, atol=1e-9)
+    np.testing.assert_allclose(law.std, right.std, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        random_mask(jax.random.key(0), SHAPE, missing=0.5),
+        Mask(jnp.ones((SIDE, SIDE)).at[3, 4].set(0), SHAPE),
+        Crop(SHAPE, 2),
+        Crop(SHAPE, 1) @ gaussian_blur(SHAPE, 0.7),
+        area_downsample(SHAPE, 1.5),
+        ChannelMix(MIX, (SIDE, SIDE, 3)),
+    ],
+    ids=["mask", "one hole", "crop", "valid blur", "by 1.5", "mixed channels"],
+)
+def test_what_is_not_a_circular_convolution_is_refused(other):
+    """Of a white field too, of which S may be circulant where A is not: the deviations would not repeat."""
+    degradation = Degradation(other, GaussianNoise(0.1))
+    for power in (field_power(SIDE), jnp.ones((SIDE, SIDE, 1))):
+        with pytest.raises(TypeError, match=r"not a circular convolution.*pass system=Iterative"):
+            StationaryField(jnp.zeros(other.shape), power, degradation)
+
+
+def test_a_field_may_be_made_inside_a_compiled_function():
+    """Values that are traced cannot be tried; the denoiser that sees y makes a field at every step."""
+    bed = problem("blur")
+    y = bed.degradation(bed.mean)
+    found = jax.jit(lambda t: bed.conditional(VP())(bed.mean, t, y))(0.4)
+    np.testing.assert_allclose(found, bed.conditional(VP())(bed.mean, 0.4, y), atol=1e-5)
 
 
 def test_what_does_not_fit_is_refused():

@@ -70,6 +70,15 @@ def test_the_sliced_distances_are_means_of_those_of_one_dimension(x64):
         scores.sliced_w1(key, x, z[:5])
 
 
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+def test_floats_are_in_the_order_of_their_integers(x64, dtype):
+    """Both signs, both zeros, numbers too small to be normal, infinities."""
+    values = np.array([3, -1e-40, 0.0, -np.inf, -2, 1e-40, np.inf, -0.0, 1, -1e30, 1e30], dtype)
+    found = scores._ascending(jnp.asarray(values)[:, None])
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found[:, 0], np.sort(values))
+
+
 def test_the_weight_error_is_the_total_variation(x64):
     hard = jax.nn.one_hot(jnp.array([0, 0, 0, 1]), 3)
     found = scores.weight_error(hard, jnp.array([0.5, 0.25, 0.25]))
