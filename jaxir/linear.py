@@ -109,4 +109,6 @@ def pseudo_inverse(f: LinearMap, f_adjoint: LinearMap, y: Array) -> Array:
 
     with jax.default_matmul_precision("highest"):
         rhs = (y, 0 * f_adjoint(y))  # not a constant: JAX 0.10 wants a tangent for each part
-        return jax.lax.custom_linear_solve(matvec, rhs, solve, transpose_solve)[1]
+        # it is Hermitian: said where it can be, so that a host's adjoint, which has no transpose, is not asked for one
+        symmetric = not jnp.iscomplexobj(y)
+        return jax.lax.custom_linear_solve(matvec, rhs, solve, transpose_solve, symmetric)[1]

@@ -11,7 +11,7 @@ from jaxir.degradations.affine import Affine, Gain
 from jaxir.degradations.blur import Blur, defocus_blur, gaussian_blur, motion_blur
 from jaxir.degradations.bsrgan import BSRGAN
 from jaxir.degradations.channels import ChannelMix
-from jaxir.degradations.check import OperatorReport, check_operator
+from jaxir.degradations.check import OperatorReport, check_operator, expect_sound
 from jaxir.degradations.colour import Grey, from_ycbcr, grey, to_ycbcr
 from jaxir.degradations.degradation import Degradation
 from jaxir.degradations.drops import Drops, drops
@@ -100,6 +100,7 @@ __all__ = [
     "defocus_blur",
     "drops",
     "each_frame",
+    "expect_sound",
     "exposure",
     "fade",
     "fbp",

@@ -5,9 +5,8 @@ Haze, rain, snow, shadow, scratches and fading all keep a share of each pixel an
     y = g x + c        haze τ, A(1 − τ);  rain 1, R;  snow 1 − z, w z;  shadow m, m − 1;  scratches 1 − m, v m
 
 so that they are constructors of one operator. JAX's transpose would drop the constant without a word, which
-is why `Affine` is not `Linear`; but y − c is a measurement of its linear part, with all that guidance asks of it:
-
-    Degradation(affine.linear, noise)    and    y − affine.offset
+is why `Affine` is not `Linear`; but y − c is a measurement of its linear part, with all that guidance asks of
+it, and `Degradation.without_offset` is where that is used.
 """
 
 from __future__ import annotations
@@ -83,6 +82,11 @@ class Affine(Operator):
         """A x + c."""
         y = self.linear.apply(x)
         return y + self.offset.astype(y.dtype)
+
+    @property
+    def linear_part(self) -> Linear:
+        """A."""
+        return self.linear
 
 
 def mixture(share: ArrayLike, other: ArrayLike, shape: tuple[int, int, int]) -> Affine:

@@ -1,17 +1,25 @@
-"""Is this operator what it says it is? Every claim of the interface, measured on random images."""
+"""Is this operator what it says it is? Every claim of the interface, measured on random images.
+
+What a restoration relies on (finite values, no mixing of a batch, linearity, the adjoint) costs a dozen applications
+and is measured by `restore` too, on operators that jaxir's own tests have not proven; the norm and the pseudo-inverse
+are iterations and are measured by `check_operator` alone.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array
+import numpy as np
+from jaxtyping import Array, PyTree
 
+from jaxir.degradations.function import Function, LinearFunction
 from jaxir.degradations.operator import Linear, Operator
-from jaxir.typing import Measurement, Scalar
+from jaxir.typing import Scalar
 
 
 class OperatorReport(NamedTuple):
@@ -24,6 +32,7 @@ class OperatorReport(NamedTuple):
         dtype: of the image that went in.
         output_dtype: of the measurement.
         not_finite: how many numbers of A(x) are NaN or infinite.
+        mixing: how far A(x), or Aᴴ y, moves as another image of the batch changes.
         linearity: |A(x/2 − z/4) − A(x)/2 + A(z)/4| against the sum of its terms.
         adjointness: |⟨A x, y⟩ − ⟨x, Aᴴ y⟩| against |A x| |y|, the worse of y = A x and x = Aᴴ y.
         norm: the largest singular value, by thirty steps of power iteration (a lower bound).
@@ -38,6 +47,7 @@ class OperatorReport(NamedTuple):
     dtype: str
     output_dtype: str
     not_finite: int
+    mixing: float
     linearity: float
     adjointness: float | None
     norm: float | None
@@ -52,7 +62,8 @@ class OperatorReport(NamedTuple):
 
     def __str__(self) -> str:
         """One line a fact, then the failures."""
-        figures = {key: getattr(self, key) for key in ("linearity", "adjointness", "norm", "pinv")}
+        keys = ("mixing", "linearity", "adjointness", "norm", "pinv")
+        figures = {key: getattr(self, key) for key in keys}
         lines = [
             f"{self.name}: {self.dtype}{list(self.shape)} -> {self.output_dtype}{list(self.output_shape)}",
             *(f"  {key:<12}{figure:.2e}" for key, figure in figures.items() if figure is not None),
@@ -64,8 +75,8 @@ class OperatorReport(NamedTuple):
 def check_operator(operator: Operator, *, seed: int = 0) -> OperatorReport:
     """Measure what an operator promises: finite values, linearity, adjointness, norm and pseudo-inverse.
 
-    A general operator is asked for finite values and the dtype only, and its linearity is reported. That
-    no two images of a batch are mixed needs no test, since an operator sees one image.
+    A general operator is asked for finite values, for the dtype, and not to mix the images of a batch, as a function of
+    the host may (`jax.pure_callback`); its linearity is reported.
 
     Args:
         operator: any operator, one's own in particular.
@@ -76,84 +87,168 @@ def check_operator(operator: Operator, *, seed: int = 0) -> OperatorReport:
         >>> report.ok
         True
     """
-    x, z = jax.random.uniform(jax.random.key(seed), (2, *operator.shape), minval=-1.0, maxval=1.0)
-    y = eqx.filter_jit(operator)(x)
-    numbers: dict[str, Scalar | None] = dict.fromkeys(("adjointness", "norm", "pinv"))
-    numbers |= eqx.filter_jit(_measure)(operator, x, z)
+    return _report(operator, seed, thorough=True)
+
+
+def expect_sound(operator: Operator) -> None:
+    """Refuse an operator that breaks a promise which every method relies on.
+
+    A shipped operator, which tests have proven, is looked at for parameters that are not finite; one that is made of
+    somebody's function or class, in part or as a whole, is measured: a dozen applications, after a compilation.
+
+    Raises:
+        ValueError: naming the promise, what was measured and what was expected.
+    """
+    if not _own(operator):
+        numbers = jax.tree.leaves(eqx.filter(operator, eqx.is_inexact_array_like))
+        bad = sum(int(np.sum(~np.isfinite(number))) for number in numbers)
+        if bad:
+            raise ValueError(
+                f"the operator {type(operator).__name__} holds {bad} numbers that are NaN or infinite, expected none: "
+                "look at the kernel, the gain or whatever else it was made of"
+            )
+        return
+    report = _report(operator, 0, thorough=False)
+    if not report.ok:
+        raise ValueError(
+            f"the operator {report.name} is not sound, {report.failures[0]} (check_operator tells more; check=False "
+            "goes on all the same)"
+        )
+
+
+def _own(operator: Operator) -> bool:
+    """Whether a function or a class from outside this package is part of it."""
+
+    def foreign(node: PyTree) -> bool:
+        shipped = type(node).__module__.startswith("jaxir.")
+        return isinstance(node, Operator) and (
+            not shipped or isinstance(node, Function | LinearFunction)
+        )
+
+    return any(map(foreign, jax.tree.leaves(operator, is_leaf=foreign)))
+
+
+def _report(operator: Operator, seed: int, *, thorough: bool) -> OperatorReport:
+    dtype = jnp.result_type(float)
+    # drawn by NumPy, which has nothing to compile
+    x, z = np.random.default_rng(seed).uniform(-1, 1, (2, *operator.shape)).astype(dtype)
+    y = jax.eval_shape(lambda x: operator.apply(x), x)
+    linear = isinstance(operator, Linear)
+    measured = _promises(operator, x, z)
+    if thorough and linear:
+        norm, ax, fitted = _iterations(operator, x)
+        measured |= {"norm": float(norm), "pinv": _share(fitted - ax, _norm(ax))}
     report = OperatorReport(
         name=type(operator).__name__,
         shape=x.shape,
         output_shape=y.shape,
         dtype=str(x.dtype),
         output_dtype=str(y.dtype),
-        not_finite=int(jnp.sum(~jnp.isfinite(y))),
-        tolerance=float(jnp.sqrt(jnp.finfo(x.dtype).eps)),
+        not_finite=int(measured.pop("not_finite")),
+        tolerance=float(np.sqrt(jnp.finfo(dtype).eps)),
         failures=(),
-        **{key: None if number is None else float(number) for key, number in numbers.items()},
+        **dict.fromkeys(("adjointness", "norm", "pinv"))
+        | {key: float(number) for key, number in measured.items()},
     )
-    return report._replace(failures=tuple(_failures(report, isinstance(operator, Linear))))
+    return report._replace(failures=tuple(_failures(report, linear)))
 
 
-def _measure(operator: Operator, x: Array, z: Array) -> dict[str, Scalar]:
-    ax, az = operator(x), operator(z)
-    gap = operator(0.5 * x - 0.25 * z) - 0.5 * ax + 0.25 * az
-    numbers = {"linearity": _norm(gap) / _positive(0.5 * _norm(ax) + 0.25 * _norm(az))}
-    if not isinstance(operator, Linear):
-        return numbers
+def _promises(operator: Operator, x: np.ndarray, z: np.ndarray) -> dict[str, float]:
+    """From two batches of two images, (x, z) and (x, x/2 − z/4), what A and Aᴴ make of them.
 
-    back = operator.adjoint(ax)
-    there = operator(back)
-    # ⟨A x, A x⟩ = ⟨x, Aᴴ A x⟩ and ⟨A Aᴴ y, y⟩ = |Aᴴ y|²: of order one, unlike those of unrelated x and y.
-    first = jnp.abs(_norm(ax) ** 2 - _inner(x, back)) / _positive(_norm(ax) ** 2)
-    second = jnp.abs(_inner(there, ax) - _norm(back) ** 2) / _positive(_norm(there) * _norm(ax))
+    The numbers are NumPy's: to compile a norm would cost more than to apply A.
+    """
+    first = _forward(operator, np.stack([x, z]))
+    second = _forward(operator, np.stack([x, 0.5 * x - 0.25 * z]))
+    (ax, az), (ax_again, both) = _double(first), _double(second)
+    with np.errstate(invalid="ignore"):  # what is not finite stays so, and is reported
+        numbers = {
+            "not_finite": np.sum(~np.isfinite(ax)),
+            "mixing": _share(ax_again - ax, _norm(ax)),
+            "linearity": _share(both - 0.5 * ax + 0.25 * az, 0.5 * _norm(ax) + 0.25 * _norm(az)),
+        }
+        if not isinstance(operator, Linear):
+            return numbers
+        backs, backs_again = _backward(operator, first), _backward(operator, second)
+        back, there = _double(backs)[0], _double(_forward(operator, backs))[0]
+        # ⟨A x, A x⟩ = ⟨x, Aᴴ A x⟩ and ⟨A Aᴴ y, y⟩ = |Aᴴ y|²: of order one, unlike those of unrelated x and y
+        gaps = (
+            _share(_inner(ax, ax) - _inner(x, back), _norm(ax) ** 2),
+            _share(_inner(there, ax) - _inner(back, back), _norm(there) * _norm(ax)),
+        )
+        moved = _share(_double(backs_again)[0] - back, _norm(back))
+        return numbers | {
+            "mixing": np.maximum(numbers["mixing"], moved),
+            "adjointness": np.maximum(*gaps),  # NaN if either is
+        }
+
+
+@eqx.filter_jit
+def _forward(operator: Operator, xs: Array) -> Array:
+    """A of each image of a batch."""
+    with jax.default_matmul_precision("highest"):
+        return jax.vmap(lambda x: operator(x))(xs)
+
+
+@eqx.filter_jit
+def _backward(operator: Linear, ys: Array) -> Array:
+    """Aᴴ of each measurement of a batch."""
+    with jax.default_matmul_precision("highest"):
+        return jax.vmap(lambda y: operator.adjoint(y))(ys)
+
+
+@eqx.filter_jit
+def _iterations(operator: Linear, x: Array) -> tuple[Scalar, Array, Array]:
+    """The norm, A x and A A⁺ A x."""
 
     def power(_: int, v: Array) -> Array:
         v = operator.adjoint(operator(v))
-        return v / _positive(_norm(v))
+        size = jnp.linalg.norm(v.ravel())
+        return v / jnp.where(size == 0, 1, size)
 
-    v = jax.lax.fori_loop(0, 30, power, x / _norm(x))
-    fitted = _norm(operator(operator.pinv(ax)) - ax) / _positive(_norm(ax))
-    return numbers | {
-        "adjointness": jnp.maximum(first, second),
-        "norm": _norm(operator(v)),
-        "pinv": fitted,
-    }
+    v = jax.lax.fori_loop(0, 30, power, x / jnp.linalg.norm(x.ravel()))
+    ax = operator(x)
+    return jnp.linalg.norm(operator(v).ravel()), ax, operator(operator.pinv(ax))
 
 
 def _failures(report: OperatorReport, linear: bool) -> Iterator[str]:
     if report.not_finite:
         yield (
-            f"finite: {report.not_finite} of {_size(report.output_shape)} numbers of A(x) are NaN or "
+            f"finite: {report.not_finite} of {math.prod(report.output_shape)} numbers of A(x) are NaN or "
             "infinite: look for logarithms, roots and divisions"
         )
-    if jnp.finfo(report.output_dtype).dtype != report.dtype:
+    inexact = jnp.issubdtype(report.output_dtype, jnp.inexact)
+    if not inexact or jnp.finfo(report.output_dtype).dtype != report.dtype:
         yield f"dtype: A({report.dtype}) is {report.output_dtype}: let the dtype follow x"
-    advice = {
+    if report.not_finite:
+        return  # no other number is finite either
+    promises = {
+        "mixing": "an image changes its neighbour in the batch, write A for one image",
         "linearity": "A is not linear, use from_function",
         "adjointness": "adjoint is not Aᴴ, leave it to jax.linear_transpose",
         "pinv": "A A⁺ A is not A, A is too ill-conditioned for its pseudo-inverse or pinv is wrong",
     }
-    for key, words in advice.items() if linear else ():
+    for key, advice in promises.items():
         error = getattr(report, key)
+        if error is None or (key == "linearity" and not linear):
+            continue
         if not error <= report.tolerance:  # NaN fails too
-            yield f"{key}: {error:.2e} is above {report.tolerance:.2e}: {words}"
+            yield f"{key}: {error:.2e} is above {report.tolerance:.2e}: {advice}"
 
 
-def _inner(u: Measurement, v: Measurement) -> Scalar:
-    return jnp.vdot(u, v, precision="highest").real
+def _double(numbers: Array) -> np.ndarray:
+    array = np.asarray(numbers)
+    return array.astype(complex if np.iscomplexobj(array) else float)
 
 
-def _norm(u: Measurement) -> Scalar:
-    return jnp.linalg.norm(u.ravel())
+def _inner(u: np.ndarray, v: np.ndarray) -> float:
+    return np.vdot(u, v).real
 
 
-def _positive(number: Scalar) -> Scalar:
-    """`number`, or 1 in the place of 0, to divide by."""
-    return jnp.where(number == 0, 1, number)
+def _norm(u: np.ndarray) -> float:
+    return float(np.linalg.norm(u.ravel()))
 
 
-def _size(shape: tuple[int, ...]) -> int:
-    size = 1
-    for side in shape:
-        size *= side
-    return size
+def _share(part: np.ndarray | float, whole: float) -> float:
+    """|part|/whole, and |part| where the whole is 0."""
+    return _norm(np.asarray(part)) / (whole or 1)

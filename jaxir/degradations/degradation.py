@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import equinox as eqx
+import jax.numpy as jnp
 
-from jaxir.degradations.noise import Noise
+from jaxir.degradations.noise import GaussianNoise, Noise
 from jaxir.degradations.operator import Operator, expect_shape
 from jaxir.typing import Image, Key, Measurement, Scalar
 
@@ -43,6 +44,24 @@ class Degradation(eqx.Module):
         """
         self.expect_measurement(y)
         return self.noise.log_prob(y, self.operator(x))
+
+    def without_offset(self, y: Measurement) -> tuple[Degradation, Measurement]:
+        """The same problem with a linear operator, where this one is A x + c: y − c = A x + n for y = A x + c + n.
+
+        So that what needs a linear operator sees one. `restore` does this; who calls `sample` may, first thing.
+        A noise that depends on the light would not be the same without c: only a Gaussian is taken apart, and
+        everything else comes back as it is.
+
+        Example:
+            >>> hazy = Degradation(haze(depth, shape), GaussianNoise(0.1))
+            >>> linear, rest = hazy.without_offset(y)
+            >>> denoiser, sampler = diffpir(prior, linear)
+        """
+        linear = self.operator.linear_part
+        if linear is None or linear is self.operator or not isinstance(self.noise, GaussianNoise):
+            return self, y
+        offset = self.operator(jnp.zeros(self.operator.shape))
+        return Degradation(linear, self.noise), y - offset
 
     def expect_measurement(self, y: Measurement) -> None:
         """Raise a ValueError, at trace time, unless `y` has the shape of the degradation's output."""

@@ -83,6 +83,11 @@ class Operator(eqx.Module):
         x = jax.ShapeDtypeStruct(self.shape, jnp.result_type(float))
         return jax.eval_shape(lambda x: self.apply(x), x).shape  # a bound method would be compared
 
+    @property
+    def linear_part(self) -> "Linear | None":
+        """A of an operator that is known to be x ↦ A x + c, None for the others; c is its value at 0."""
+        return None
+
     def __matmul__(self, inner: "Operator") -> "Operator":
         """`A @ B` applies B first; it is linear where both are."""
         if isinstance(self, Linear) and isinstance(inner, Linear):
@@ -92,6 +97,11 @@ class Operator(eqx.Module):
 
 class Linear(Operator):
     """A linear operator. Everything here follows from `apply`; a subclass may know better."""
+
+    @property
+    def linear_part(self) -> "Linear":
+        """All of it."""
+        return self
 
     def adjoint(self, y: Measurement) -> Image:
         """Aᴴ y = conj(Aᵀ conj(y)), with ⟨A x, y⟩ = ⟨x, Aᴴ y⟩ as real inner products."""
@@ -175,7 +185,7 @@ class Spectral(Linear):
 
 
 class Composition(Operator):
-    """x ↦ outer(inner(x))."""
+    """x ↦ outer(inner(x)); affine where both are."""
 
     outer: Operator
     inner: Operator
@@ -191,6 +201,16 @@ class Composition(Operator):
     def apply(self, x: Image) -> Measurement:
         """outer(inner(x))."""
         return self.outer.apply(self.inner.apply(x))
+
+    def clean(self, y: Measurement) -> Measurement:
+        """The outer operator's, whose measurement it is."""
+        return self.outer.clean(y)
+
+    @property
+    def linear_part(self) -> Linear | None:
+        """A B for outer x ↦ A x + c and inner x ↦ B x + d."""
+        outer, inner = self.outer.linear_part, self.inner.linear_part
+        return None if outer is None or inner is None else LinearComposition(outer, inner)
 
 
 class LinearComposition(Linear):
@@ -213,6 +233,10 @@ class LinearComposition(Linear):
     def apply(self, x: Image) -> Measurement:
         """outer(inner(x))."""
         return self.outer.apply(self.inner.apply(x))
+
+    def clean(self, y: Measurement) -> Measurement:
+        """The outer operator's, whose measurement it is."""
+        return self.outer.clean(y)
 
 
 def expect_composable(outer: Operator, inner: Operator) -> None:

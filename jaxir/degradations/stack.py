@@ -79,6 +79,13 @@ class Stack(Stacked):
 
     operators: tuple[Operator, ...]
 
+    @property
+    def linear_part(self) -> Linear | None:
+        """That of every one of them, where they all are affine."""
+        parts = [operator.linear_part for operator in self.operators]
+        known = tuple(part for part in parts if part is not None)
+        return LinearStack(known) if len(known) == len(parts) else None
+
 
 class LinearStack(Stacked, Linear):
     """The same of linear operators: Aᴴ y = Σ Aᵢᴴ yᵢ and AᴴA = Σ AᵢᴴAᵢ; made by `stack`."""

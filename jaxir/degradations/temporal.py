@@ -129,6 +129,12 @@ class Frames(Operator):
         """A of each frame."""
         return jax.vmap(lambda image: self.operator.apply(image))(x)
 
+    @property
+    def linear_part(self) -> Linear | None:
+        """The image's, on every frame."""
+        part = self.operator.linear_part
+        return None if part is None else each_frame(part, self.frames).linear_part
+
 
 class LinearFrames(Linear):
     """A linear operator on every frame, each solved on its own; made by `each_frame`."""

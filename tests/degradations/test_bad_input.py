@@ -1,10 +1,12 @@
 """What is said when something does not fit: what came, what was expected, what to do."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxir import methods
 from jaxir.degradations import (
     Blur,
     Crop,
@@ -12,15 +14,20 @@ from jaxir.degradations import (
     GaussianNoise,
     Grey,
     Identity,
+    Linear,
     Mask,
     bicubic_downsample,
     box_mask,
+    from_function,
     from_linear_function,
     gaussian_blur,
     grey,
     motion_blur,
     random_mask,
 )
+from jaxir.denoisers import gaussian_denoiser
+from jaxir.processes import VP
+from jaxir.restoration import restore
 
 SHAPE = (64, 64, 3)
 X = jnp.zeros(SHAPE)
@@ -111,3 +118,92 @@ def test_a_function_that_is_not_linear_is_refused(f):
 def test_shapes_fail_at_trace_time():
     with pytest.raises(ValueError, match="pass the low-resolution image"):
         jax.eval_shape(Degradation.log_prob, reduction(), X, X)
+
+
+SMALL = (8, 6, 1)
+
+
+class Turned(Linear):
+    """Rows moved by one, whose adjoint moves them on instead of back."""
+
+    shape: tuple[int, ...] = eqx.field(static=True, default=SMALL)
+
+    def apply(self, x):
+        return jnp.roll(x, 1, 0)
+
+    def adjoint(self, y):
+        return jnp.roll(y, 1, 0)
+
+
+def normalised(x):
+    """What a batch is divided by here is the batch's: a function of NumPy, called once for all images."""
+    like = jax.ShapeDtypeStruct(x.shape, x.dtype)
+    return jax.pure_callback(lambda x: x / np.linalg.norm(x), like, x, vmap_method="expand_dims")
+
+
+UNSOUND = {
+    "a wrong adjoint": (
+        Turned,
+        r"^the operator Turned is not sound, adjointness: \d\.\d\de[+-]\d\d is above 3.45e-04: adjoint is not",
+    ),
+    "inside a composition": (
+        lambda: Identity(SMALL) @ from_linear_function(lambda x: x - 1, SMALL),
+        r"^the operator LinearComposition is not sound, linearity",
+    ),
+    "not finite": (
+        lambda: from_function(jnp.sqrt, SMALL),
+        r"^the operator Function is not sound, finite: 2\d of 48 numbers of A\(x\) are NaN or infinite",
+    ),
+    "not finite by its parameters": (
+        lambda: Blur(np.full((2, 2), np.nan), SMALL),
+        r"^the operator Blur holds 4 numbers that are NaN or infinite, expected none: look at the kernel",
+    ),
+    "mixes a batch": (
+        lambda: from_function(normalised, SMALL),
+        r"^the operator Function is not sound, mixing: \d\.\d\de-\d\d is above 3.45e-04: an image changes its neigh",
+    ),
+    "not linear": (
+        lambda: from_linear_function(lambda x: x + 0.5, SMALL),
+        r"^the operator LinearFunction is not sound, linearity: \d\.\d\de-\d\d is above 3.45e-04: A is not linear, "
+        r"use from_function \(check_operator tells more; check=False goes on all the same\)$",
+    ),
+}
+
+
+def small_restore(operator, method, **settings):
+    return restore(
+        jnp.zeros(operator.output_shape),
+        Degradation(operator, GaussianNoise(0.1)),
+        prior=gaussian_denoiser(VP(), jnp.zeros(SMALL), jnp.eye(48) / 4),
+        method=method,
+        **settings,
+    )
+
+
+def too_late(denoiser, degradation):
+    raise AssertionError("the operator was not checked before the method began")
+
+
+@pytest.mark.usefixtures("quick_compile")
+@pytest.mark.parametrize("case", UNSOUND)
+def test_restore_names_what_an_operator_breaks_before_it_samples(case):
+    make, message = UNSOUND[case]
+    with pytest.raises(ValueError, match=message):
+        small_restore(make(), too_late)
+    with pytest.raises(AssertionError, match="not checked before"):
+        small_restore(make(), too_late, check=False)
+
+
+@pytest.mark.usefixtures("quick_compile")
+@pytest.mark.parametrize("name", ["diffpir", "mmps"])
+def test_a_method_that_needs_linearity_says_how_far_from_it_an_operator_is(name):
+    method = getattr(methods, name)
+    bent = from_function(lambda x: x + x**2 / 4, SMALL)
+    far = r"needs a linear operator, got Function: use DPS, .*\(linearity: \d\.\d\de-0\d is above 3.45e-04\)"
+    with pytest.raises(TypeError, match=far):
+        small_restore(bent, method)
+    with pytest.raises(TypeError, match=far):  # inside jit too
+        jax.eval_shape(lambda: method(None, Degradation(bent, GaussianNoise(0.1))))
+    near = r"got Function: it is linear to \de[+-]\d\d, so make it with from_linear_function$"
+    with pytest.raises(TypeError, match=near):
+        small_restore(from_function(lambda x: jnp.cumsum(x, 0), SMALL), method)

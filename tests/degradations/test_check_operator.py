@@ -1,18 +1,26 @@
 """check_operator finds what is wrong, names it and gives the number."""
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from jaxir.degradations import (
+    JPEG,
     Blur,
     Linear,
     bicubic_downsample,
+    check,
     check_operator,
+    expect_sound,
     from_function,
     from_linear_function,
     grey,
+    stack,
 )
+
+pytestmark = pytest.mark.usefixtures("quick_compile")
 
 SHAPE = (16, 12, 3)
 
@@ -98,3 +106,59 @@ def test_a_dtype_that_does_not_follow_is_found():
     report = check_operator(from_function(lambda x: x.astype(jnp.bfloat16), SHAPE))
     assert failed(report) == ["dtype"]
     assert "A(float32) is bfloat16" in str(report)
+
+
+def on_the_host(f):
+    """`f` of NumPy, given the whole batch at once, as `expand_dims` does."""
+
+    def call(x):
+        like = jax.ShapeDtypeStruct(x.shape, x.dtype)
+        return jax.pure_callback(f, like, x, vmap_method="expand_dims")
+
+    return call
+
+
+def test_images_of_a_batch_that_are_mixed_are_found():
+    """A norm over whatever comes is right alone and wrong beside another image."""
+    normalised = on_the_host(lambda x: x / np.linalg.norm(x))
+    alone = jax.random.normal(jax.random.key(0), SHAPE)
+    np.testing.assert_allclose(jnp.linalg.norm(normalised(alone)), 1, rtol=1e-5)
+    report = check_operator(from_function(normalised, SHAPE))
+    assert failed(report) == ["mixing"]
+    # beside z the norm is √(|x|² + |z|²), beside x/2 − z/4 √(21/16) |x|: 1 − √(21/16)/√2 of the first apart
+    assert report.mixing == pytest.approx(np.sqrt(32 / 21) - 1, rel=0.05)
+    assert check_operator(from_function(on_the_host(np.tanh), SHAPE)).ok
+
+
+class Mixed(Linear):
+    """The identity, whose adjoint is divided among the images of a batch."""
+
+    shape: tuple[int, ...] = eqx.field(static=True)
+
+    def apply(self, x):
+        return x
+
+    def adjoint(self, y):
+        return y + on_the_host(lambda y: 1e-2 * (y - y.mean(axis=0, keepdims=True)))(y)
+
+
+def test_an_adjoint_that_mixes_images_is_found():
+    report = check_operator(Mixed(SHAPE))
+    assert report.mixing > 1e-3
+    assert "mixing" in failed(report)
+
+
+def test_a_measurement_in_bits_is_not_an_error_of_the_check():
+    report = check_operator(from_function(lambda x: x > 0, SHAPE))
+    assert failed(report) == ["dtype"]
+    assert "A(float32) is bool" in str(report)
+
+
+def test_only_what_is_not_shipped_is_measured_before_a_restoration(monkeypatch):
+    shipped = stack(grey((8, 6, 3)) @ bicubic_downsample(SHAPE, 2), JPEG(50, SHAPE))
+    own = grey((8, 6, 3)) @ from_linear_function(lambda x: x[::2, ::2], SHAPE)
+    monkeypatch.setattr(check, "_report", lambda operator, *_, **__: pytest.fail("measured"))
+    expect_sound(shipped)
+    for operator in (own, stack(shipped, own), Shift(-1, 1.0, SHAPE)):
+        with pytest.raises(pytest.fail.Exception, match="measured"):
+            expect_sound(operator)

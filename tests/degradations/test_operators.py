@@ -323,3 +323,10 @@ def test_the_residual_tells_of_too_few_steps():
     )
     assert solution.residual > 0.1
     assert conjugate_gradient(lambda x: diagonal * x, jnp.zeros(100)).residual == 0
+
+
+@pytest.mark.parametrize("inner", [Blur(ODD, SHAPE), from_function(jnp.tanh, SHAPE)])
+def test_what_is_in_the_hole_of_a_mask_says_nothing_whatever_came_before(inner):
+    operator = Mask(PIXELS, SHAPE) @ inner
+    y = operator(jnp.ones(SHAPE))
+    np.testing.assert_array_equal(operator.clean(jnp.where(PIXELS, y, jnp.nan)), y)
