@@ -193,10 +193,58 @@ def test_consistent_dps_is_exact_as_the_noise_of_the_state_vanishes(x64):
         exact = conditional(problem, process, y)(x, t)
         prior = problem.denoiser(process)
         shift = jnp.linalg.norm(exact - prior(x, t))
-        found = DPS(prior, problem.degradation)(x, t, y)
+        found = DPS(prior, problem.degradation, 1.0)(x, t, y)
         errors.append(float(jnp.linalg.norm(found - exact) / shift))
     assert errors[1] < 2e-4
     np.testing.assert_allclose(errors[0] / errors[1], 100, rtol=0.1)
+
+
+@each_process
+def test_automatic_dps_goes_twice_to_the_top_of_the_posterior_along_its_line(x64, process):
+    """With J, V and A of the Gaussian as matrices; where that would pass the closure's own step, the step is that."""
+    problem = linear_gaussian()
+    y, prior, met = measured(problem), problem.denoiser(process), set()
+    for t in (jnp.asarray(0.1), jnp.asarray(0.3), jnp.asarray(0.8)):
+        x = state(process, t)
+        a, _, sigma = process.coefficients(t)
+        jacobian, _ = affine(lambda x, t=t: prior(x, t), SHAPE)
+        covariance = np.asarray(sigma**2 / a * jacobian)
+        d = np.asarray(prior(x, t).ravel())
+        c = covariance @ MATRIX.T @ (y - MATRIX @ d) / SIGMA**2
+
+        def log_posterior(step, c=c, d=d, inverse=np.linalg.inv(covariance)):
+            misfit = y - MATRIX @ (d + step * c)
+            return -misfit @ misfit / SIGMA**2 / 2 - step**2 * c @ inverse @ c / 2
+
+        down, here, up = (log_posterior(step) for step in (-1.0, 0.0, 1.0))
+        best = (up - down) / 2 / (2 * here - up - down)  # the top of a parabola
+        found = DPS(prior, problem.degradation).estimate(x, t, y)
+        chex.assert_trees_all_close(found.info["strength"], min(1.0, 2 * best), rtol=1e-6)
+        moved = d + min(1.0, 2 * best) * c
+        chex.assert_trees_all_close(found.x0_hat.ravel(), moved, rtol=1e-6, atol=1e-8)
+        met.add(bool(2 * best < 1))
+    assert True in met
+
+
+@pytest.mark.parametrize("steps", [5, 50])
+@pytest.mark.parametrize("sigma", [1e-3, 0.1, 1.0])
+def test_automatic_dps_does_not_diverge_however_precise_the_measurement(sigma, steps):
+    """Where the closure as derived explodes: the mean is nearer to the posterior's than the prior's deviation."""
+    problem = linear_gaussian()
+    problem = LinearGaussian(problem.mean, problem.covariance, degradation(sigma))
+    y = measured(problem)
+    guided = DPS(problem.denoiser(VP()), problem.degradation)
+    found = sample(
+        jax.random.key(1),
+        guided,
+        y,
+        shape=SHAPE,
+        sampler=Discrete(DDIM(1.0)),
+        times=steps,
+        samples=64,
+    )
+    off = (found.mean - problem.posterior(y).mean) / problem.prior.std
+    assert float(jnp.sqrt(jnp.mean(off**2))) < 1
 
 
 @each_process
