@@ -16,6 +16,7 @@ from jaxir.guidance import (
     ADMM,
     DDNM,
     DDRM,
+    DPS,
     MMPS,
     TMPD,
     DDNMPlus,
@@ -24,7 +25,19 @@ from jaxir.guidance import (
     PublishedDPS,
     Replacement,
 )
-from jaxir.samplers import DAPS, Discrete, MCGDiff, REDDiff, Sampler, Travel, Twisted
+from jaxir.samplers import (
+    DAPS,
+    FPS,
+    BlindDPS,
+    DiffusionEM,
+    Discrete,
+    EnKG,
+    MCGDiff,
+    REDDiff,
+    Sampler,
+    Travel,
+    Twisted,
+)
 from jaxir.transitions import DDIM, Ancestral, Cold, Renoise
 
 Method = Callable[[Denoiser, Degradation], tuple[Denoiser, Sampler]]
@@ -54,11 +67,12 @@ def mmps(
 
 
 def pigdm(
-    denoiser: Denoiser, degradation: Degradation, *, variance: float = 0.25, eta: float = 1.0
+    denoiser: Denoiser, degradation: Degradation, *, variance: float = 1.0, eta: float = 1.0
 ) -> tuple[Denoiser, Sampler]:
     """ΠGDM: one pullback an estimate, the estimate's covariance taken as r² I.
 
-    `variance` is that of a pixel in [-1, 1]; the paper has 1.
+    The paper's `variance` is more than a photograph's 0.25: with that one it trusts the Jacobian of a learnt denoiser
+    too much and overshoots.
 
     Source: [song2023pigdm] Algorithm 1.
     """
@@ -66,11 +80,21 @@ def pigdm(
 
 
 def dps(
+    denoiser: Denoiser, degradation: Degradation, *, scale: float | None = None, eta: float = 1.0
+) -> tuple[Denoiser, Sampler]:
+    """DPS, its strength found at every step: for any differentiable operator and any noise with a likelihood.
+
+    Source: [chung2023dps] Eq. 11.
+    """
+    return DPS(denoiser, degradation, scale), Discrete(DDIM(eta))
+
+
+def dps_published(
     denoiser: Denoiser, degradation: Degradation, *, scale: float = 1.0
 ) -> tuple[Denoiser, Sampler]:
     """DPS as published: ancestral steps minus `scale` times the gradient of the residual's norm.
 
-    Works for any differentiable operator. `scale` depends on the task and the number of steps.
+    `scale` depends on the task and the number of steps.
 
     Source: [chung2023dps] Algorithm 1.
     """
@@ -206,3 +230,57 @@ def mcgdiff(
     Source: [cardoso2024mcgdiff] Algorithm 1.
     """
     return denoiser, MCGDiff(degradation, particles, DDIM(eta))
+
+
+def fps(
+    denoiser: Denoiser, degradation: Degradation, *, particles: int = 16, variance: float = 0.25
+) -> tuple[Denoiser, Sampler]:
+    """FPS-SMC: particles that agree with the noised measurement at every step; `particles` images for each run.
+
+    Source: [dou2024fps].
+    """
+    return denoiser, FPS(degradation, particles, variance)
+
+
+def enkg(
+    denoiser: Denoiser, degradation: Degradation, *, particles: int = 128, flow: int = 5
+) -> tuple[Denoiser, Sampler]:
+    """EnKG: for an operator that can only be called, an ensemble in place of every derivative.
+
+    `particles` images for each run, and `flow` + 1 evaluations at each time.
+
+    Source: [zheng2024enkg].
+    """
+    return denoiser, EnKG(degradation, particles, flow)
+
+
+def blind_dps(
+    denoiser: Denoiser,
+    degradation: Degradation,
+    *,
+    kernels: Denoiser,
+    scale: float = 0.3,
+    kernel_scale: float = 0.3,
+) -> tuple[Denoiser, Sampler]:
+    """BlindDPS: image and blur kernel together, the kernel with a prior of its own; the degradation's is not looked at.
+
+    Source: [chung2023blinddps].
+    """
+    return denoiser, BlindDPS(degradation, kernels, scale, kernel_scale)
+
+
+def em(
+    denoiser: Denoiser,
+    degradation: Degradation,
+    *,
+    method: Method = diffpir,
+    draws: int = 4,
+    rounds: int = 20,
+) -> tuple[Denoiser, Sampler]:
+    """Expectation–maximisation: a method and a kernel in turn, from the degradation's kernel on.
+
+    `draws` images for each run; the work is that of `rounds` times as many.
+
+    Source: [laroche2024fastem].
+    """
+    return denoiser, DiffusionEM(degradation, method, draws, rounds)

@@ -7,7 +7,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 
-from jaxir.degradations import Degradation
+from jaxir.degradations import Degradation, expect_sound
 from jaxir.denoisers import Denoiser
 from jaxir.methods import Method, diffpir
 from jaxir.pretrained import load
@@ -31,6 +31,7 @@ def restore(
     key: Key | None = None,
     chunk: int | None = None,
     callback: Callback | None = None,
+    check: bool = True,
 ) -> Samples:
     """Draw restorations of `y`; their `mean` is the estimate, their `std` the uncertainty at each pixel.
 
@@ -45,9 +46,11 @@ def restore(
         key: a JAX random key; `jax.random.key(0)` by default.
         chunk: samples at a time, which bounds the memory.
         callback: gets (done, total); raise in it to cancel.
+        check: measure an operator of your own before sampling: finite values, no mixing of images, linearity and the
+            adjoint of a linear one. A dozen applications of it.
 
     Raises:
-        ValueError: if `y` does not fit the degradation or is not finite.
+        ValueError: if `y` does not fit the degradation or is not finite, or the operator fails its check.
         FloatingPointError: if a restoration is not finite.
 
     Example:
@@ -57,6 +60,9 @@ def restore(
     """
     y = jnp.asarray(y)
     degradation.expect_measurement(y)
+    if check:
+        expect_sound(degradation.operator)
+    degradation, y = degradation.without_offset(y)
     y = degradation.operator.clean(y)
     if not bool(jnp.all(jnp.isfinite(y))):
         raise ValueError(

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from jaxtyping import Array, Float
 
 from jaxir.denoisers import Denoiser, GaussianDenoiser
@@ -54,6 +55,13 @@ PINNED = {
 }
 EVERY: dict[str, Process] = {**NOISING, **EXPLODING, **REVERTING, **PINNED}
 PROCESSES = list(EVERY.values())
+REPRESENTATIVE = ("VP", "IRSDE", "DDBM-VP")
+"""One that ends in noise, one that moves towards y, and one that is pinned to it."""
+SOME = [
+    pytest.param(label, marks=() if label in REPRESENTATIVE else pytest.mark.slow)
+    for label in EVERY
+]
+"""The labels of all of them; those that are not representative are slow."""
 NAMES = {id(process): label for label, process in EVERY.items()}
 SHAPE = (1, 1, 3)
 Y = np.array([[[0.3, -0.4, 0.9]]])

@@ -9,13 +9,21 @@ import numpy as np
 import pytest
 
 from jaxir import methods
-from jaxir.degradations import Degradation, GaussianNoise, Identity, area_downsample
-from jaxir.denoisers import Denoiser
+from jaxir.cli.methods import known
+from jaxir.degradations import (
+    Blur,
+    Degradation,
+    GaussianNoise,
+    Identity,
+    Mask,
+    area_downsample,
+)
+from jaxir.denoisers import Denoiser, Estimate
 from jaxir.guidance import MMPS
 from jaxir.pretrained import WeightsError, load, store
-from jaxir.processes import VP
+from jaxir.processes import VP, Process
 from jaxir.restoration import restore
-from jaxir.samplers import Discrete, Sampler
+from jaxir.samplers import Discrete
 from jaxir.testbeds import LinearGaussian, stationary_covariance
 from jaxir.transitions import Renoise
 
@@ -119,11 +127,91 @@ def test_the_key_alone_decides(problem):
     assert not np.allclose(first, quickly(problem, y, key=jax.random.key(1)).images)
 
 
-@pytest.mark.parametrize("name", ["ddnm", "diffpir", "dps", "mmps", "pigdm"])
-def test_a_method_is_a_denoiser_and_a_sampler(problem, name):
-    denoiser, sampler = getattr(methods, name)(problem.denoiser(VP()), problem.degradation)
-    assert isinstance(denoiser, Denoiser)
-    assert isinstance(sampler, Sampler)
+class Counted(Denoiser):
+    """A denoiser that tells whenever it is asked, for all draws at once."""
+
+    process: Process
+    inner: Denoiser
+    asked: jax.tree_util.Partial
+
+    def estimate(self, x, t, y=None):
+        jax.debug.callback(self.asked)
+        return self.inner.estimate(x, t, y)
+
+
+class Oracle(Denoiser):
+    """Knows the clean image."""
+
+    process: Process
+    x0: jax.Array
+
+    def estimate(self, x, t, y=None):
+        return Estimate(self.x0)
+
+
+@functools.cache
+def field(sigma):
+    """A smooth field of 8×8 with half its pixels missing: the truth, the measurement and the bed."""
+    shape = (8, 8, 1)
+    known = np.random.default_rng(0).random(shape[:2]) < 0.5
+    degradation = Degradation(Mask(jnp.asarray(known), shape), GaussianNoise(sigma))
+    covariance = 0.25 * stationary_covariance(8, scale=1.0)
+    bed = LinearGaussian(jnp.zeros(shape), covariance, degradation)
+    truth, y = bed.draw(jax.random.key(2))
+    return truth, degradation.operator.clean(y), bed
+
+
+MADE_FOR_NO_NOISE = ("ddnm", "ilvr", "mcg", "repaint")
+BLIND = {
+    "blind_dps": lambda kernel: {"kernels": Oracle(VP(), 2 * kernel[..., None] / kernel.max() - 1)},
+    "em": lambda kernel: {"rounds": 3},
+}
+
+
+def error(image, truth):
+    return jnp.sqrt(jnp.mean((image - truth) ** 2))
+
+
+@pytest.mark.parametrize("name", sorted(known().keys() - BLIND.keys()))
+def test_every_method_restores_better_than_the_pseudo_inverse_and_asks_as_often_as_it_says(name):
+    truth, y, bed = field(0.0 if name in MADE_FOR_NO_NOISE else 0.1)
+    calls, prior = [], bed.denoiser(VP())
+    counted = Counted(prior.process, prior, jax.tree_util.Partial(lambda: calls.append(1)))
+    restored = restore(y, bed.degradation, prior=counted, method=known()[name], steps=20, samples=4)
+    jax.effects_barrier()
+    chex.assert_shape(restored.chains, (4, None, *truth.shape))
+    assert restored.finite.all()
+    assert restored.diagnostics["evaluations"] == len(calls) >= 20
+    assert error(restored.mean, truth) < 0.9 * error(bed.degradation.operator.pinv(y), truth)
+
+
+@pytest.mark.parametrize("name", BLIND)
+def test_every_blind_method_restores_better_than_the_pseudo_inverse_of_its_first_guess(name):
+    """A blur over five pixels of a row, guessed as one over three."""
+    truth, _, bed = field(0.1)
+    kernel = jnp.zeros((5, 5)).at[2].set(0.2)
+    y = Degradation(Blur(kernel, bed.shape), bed.degradation.noise).sample(jax.random.key(3), truth)
+    shorter = jnp.zeros((5, 5)).at[2, 1:4].set(1 / 3)
+    guess = Degradation(Blur(shorter, bed.shape), bed.degradation.noise)
+    method = functools.partial(known()[name], **BLIND[name](kernel))
+    restored = restore(y, guess, prior=bed.denoiser(VP()), method=method, steps=20, samples=4)
+    chex.assert_shape(restored.chains, (4, None, *truth.shape))
+    chex.assert_shape(restored.unknowns, (4, 5, 5))
+    assert restored.finite.all()
+    assert error(restored.mean, truth) < 0.9 * error(guess.operator.pinv(y), truth)
+
+
+def test_pigdm_as_published_is_exact_for_pixels_of_unit_variance(x64):
+    """N(m, I): its denoiser is E[x0 | x_t, y] at every noise level."""
+    degradation = Degradation(area_downsample(SHAPE, 2), GaussianNoise(0.1))
+    bed = LinearGaussian(jnp.full(SHAPE, 0.2), jnp.eye(SIDE**2), degradation)
+    guided, _ = methods.pigdm(bed.denoiser(VP()), degradation)
+    exact = bed.conditional(VP())
+    rng = np.random.default_rng(1)
+    x, y = jnp.asarray(rng.normal(size=SHAPE)), jnp.asarray(rng.normal(size=(2, 2, 1)))
+    for t in (0.1, 0.5, 0.9):
+        t = jnp.asarray(t)
+        chex.assert_trees_all_close(guided(x, t, y), exact(x, t, y), atol=1e-8)
 
 
 def test_partial_sets_a_hyper_parameter(problem):

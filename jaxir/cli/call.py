@@ -26,6 +26,10 @@ class Call(NamedTuple):
         named = (f"{name}={value}" for name, value in self.named.items())
         return ", ".join([*map(str, self.positional), *named])
 
+    def __str__(self) -> str:
+        """As it was written."""
+        return f"{self.name}({self.arguments})"
+
 
 def parse_call(text: str) -> Call:
     """Parse one call.

@@ -27,7 +27,7 @@ def degrade(
             haze(beta,airlight,seed), rain(density,length,angle,strength,seed),
             snow(density,seed), drops(count,seed), shadow(strength,area,seed), lowlight(gain,gamma),
             scratches(count,width,seed), fade(contrast), sepia(strength), and last of all a noise:
-            noise(sigma), poisson(peak), speckle(strength) or impulse(share); sigma and brightness are in
+            noise(sigma), poisson(peak), speckle(strength) or impulse(share,sigma); sigma and brightness are in
             units of [0, 1].
         seed: for the noise; image i of a folder uses (seed, i).
         force: write over files that exist.

@@ -25,11 +25,16 @@ def known() -> dict[str, Callable]:
 
 
 def parse_method(text: str) -> Method:
-    """The method of that name with its hyper-parameters.
+    """The method of that name with its hyper-parameters; one that is a method itself is written the same way.
 
     Raises:
         UsageError: if the name or a hyper-parameter is unknown.
     """
     call, methods = parse_call(text), known()
     bind(call, methods, "method", None, None)
-    return functools.partial(methods[call.name], **call.named)
+    parameters = inspect.signature(methods[call.name]).parameters
+    named = {
+        name: parse_method(str(value)) if parameters[name].annotation == "Method" else value
+        for name, value in call.named.items()
+    }
+    return functools.partial(methods[call.name], **named)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from jaxir.cli.stage import Shape
+
 if TYPE_CHECKING:
-    from jaxir.cli.degradations import Shape
     from jaxir.degradations import Noise
 
 
@@ -23,11 +24,11 @@ def speckle(shape: Shape, strength: float) -> Noise:
     return SpeckleNoise(strength)
 
 
-def impulse(shape: Shape, share: float) -> Noise:
-    """Black or white in place of a share of the numbers."""
+def impulse(shape: Shape, share: float, sigma: float = 0.0) -> Noise:
+    """Black or white in place of a share of the numbers, a Gaussian noise on the others, in units of [0, 1]."""
     from jaxir.degradations import SaltAndPepperNoise
 
-    return SaltAndPepperNoise(share)
+    return SaltAndPepperNoise(share, 2 * sigma)
 
 
 NOISES = {"poisson": poisson, "speckle": speckle, "impulse": impulse}

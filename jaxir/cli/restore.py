@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
+
+if TYPE_CHECKING:
+    from jaxtyping import Array
+
+    from jaxir.cli.degradations import Recipe
+    from jaxir.degradations import Degradation
+    from jaxir.typing import Image
 
 
 def restore(
@@ -41,7 +49,8 @@ def restore(
         chunk: samples at a time; fewer need less memory.
         seed: the same seed gives the same image; image i of a folder uses (seed, i).
         prior: weights, by name or folder.
-        save_samples: also write NAME.sample-1.png, ...
+        save_samples: also write NAME.sample-1.png, ...; of a method with particles NAME.sample-1-1.png, ..., the run
+            and the particle.
         save_std: also write NAME.std.png, the deviation over samples, white at its largest.
         force: write over files that exist.
     """
@@ -57,15 +66,12 @@ def restore(
     if save_std and samples < 2:
         raise UsageError("--save-std needs --samples 2 or more: one sample has no deviation")
 
-    def sample_files(out: Path) -> list[Path]:
-        numbers = range(1, samples + 1) if save_samples else ()
-        return [out.with_name(f"{out.stem}.sample-{i}.png") for i in numbers]
-
-    def std_file(out: Path) -> Path:
-        return out.with_name(f"{out.stem}.std.png")
-
     def beside(out: Path) -> list[Path]:
-        return sample_files(out) + ([std_file(out)] if save_std else [])
+        runs = range(1, samples + 1) if save_samples else ()
+        return [
+            *(_sample_file(out, *numbers) for run in runs for numbers in ((run,), (run, 1))),
+            *([_std_file(out)] if save_std else []),
+        ]
 
     found = pairs(source, output, force=force, beside=beside)
     import jax
@@ -106,19 +112,41 @@ def restore(
             write_image(name, np.asarray(picture), overwrite=force)
 
         write(out, result.mean)
-        for name, picture in zip(sample_files(out), result.images, strict=False):
-            write(name, picture)
-        note = ""
+        if save_samples:
+            runs, particles = result.chains.shape[:2]
+            for run, particle in itertools.product(range(runs), range(particles)):
+                numbers = (run + 1, particle + 1) if particles > 1 else (run + 1,)
+                write(_sample_file(out, *numbers), result.chains[run, particle])
+        said = [f"{out}: {result.diagnostics['seconds']:.1f} s", _fit(known, plan, y, result.mean)]
         if save_std:
             spread = jnp.mean(result.std, axis=-1, keepdims=True)
             largest = jnp.maximum(jnp.max(spread), jnp.finfo(spread.dtype).tiny)
-            write(std_file(out), 2 * spread / largest - 1)
-            note = f", largest deviation {float(jnp.max(spread)) / 2:.3f} of [0, 1]"
-        seen = plan.operator.clean(jnp.ones_like(y))
-        misfit = jnp.sqrt(jnp.sum((seen * (y - plan(result.mean))) ** 2) / jnp.sum(seen)) / 2
-        print(
-            f"{out}: {result.diagnostics['seconds']:.1f} s, residual {float(misfit):.4f} of [0, 1] "
-            f"({2 * float(misfit):.4f} of [-1, 1]) for a noise of {known.sigma:.4f}{note}"
-        )
+            write(_std_file(out), 2 * spread / largest - 1)
+            said.append(f"largest deviation {float(jnp.max(spread)) / 2:.3f} of [0, 1]")
+        print(", ".join(said))
 
     each(found, work, folder=source.is_dir())
+
+
+def _sample_file(out: Path, *numbers: int) -> Path:
+    return out.with_name(f"{out.stem}.sample-{'-'.join(map(str, numbers))}.png")
+
+
+def _std_file(out: Path) -> Path:
+    return out.with_name(f"{out.stem}.std.png")
+
+
+def _fit(recipe: Recipe, plan: Degradation, y: Image, restored: Image) -> str:
+    """How far a restoration is from what was measured, and how far the noise lets it be."""
+    import jax.numpy as jnp
+
+    mean = plan(restored)
+    seen = plan.operator.clean(jnp.ones_like(y)) != 0
+
+    def level(values: float | Array) -> float:
+        return float(jnp.sqrt(jnp.mean(jnp.broadcast_to(values, y.shape) ** 2, where=seen))) / 2
+
+    misfit, noise = level(y - mean), f"{recipe.sigma:.4f}"
+    if recipe.noise is not None:
+        noise = f"{level(plan.noise.std(mean)):.4f}, {recipe.noise}"
+    return f"residual {misfit:.4f} of [0, 1] ({2 * misfit:.4f} of [-1, 1]) for a noise of {noise}"

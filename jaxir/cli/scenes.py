@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from jaxir.cli.stage import Shape, Stage
+
 if TYPE_CHECKING:
     from jaxir.degradations import Operator
-
-Shape = tuple[int, int, int]
 
 
 def haze(shape: Shape, beta: float = 1.0, airlight: float = 0.9, seed: int = 0) -> Operator:
@@ -100,3 +100,17 @@ def sepia(shape: Shape, strength: float = 1.0) -> Operator:
     from jaxir import degradations
 
     return degradations.sepia(shape, strength=strength)
+
+
+SCENES = {
+    "haze": Stage(haze),
+    "rain": Stage(rain),
+    "snow": Stage(snow),
+    "drops": Stage(drops),
+    "shadow": Stage(shadow),
+    "lowlight": Stage(low_light),
+    "scratches": Stage(scratches),
+    "fade": Stage(fade),
+    "sepia": Stage(sepia),
+}
+"""Names to stages."""

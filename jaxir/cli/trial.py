@@ -25,10 +25,9 @@ if TYPE_CHECKING:
 METHODS: dict[str, Method] = {
     "DiffPIR": methods.diffpir,
     "MMPS": methods.mmps,
-    "ΠGDM": functools.partial(methods.pigdm, variance=1.0),
+    "ΠGDM": methods.pigdm,
 }
-"""The methods of the demo with the settings of this project's figures, the same for every task; ΠGDM's is the paper's:
-with less variance it trusts the Jacobian of a learnt denoiser too much and overshoots."""
+"""The methods of the demo, with one setting for every task: their defaults."""
 
 
 class Outcome(NamedTuple):

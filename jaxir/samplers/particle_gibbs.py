@@ -31,6 +31,7 @@ from jaxir.samplers.conditional_resampling import conditional_killing
 from jaxir.samplers.mixing import effective_sample_size
 from jaxir.samplers.resampling import effective_size
 from jaxir.samplers.sampler import Sampler
+from jaxir.samplers.samples import Samples
 from jaxir.transitions import Ancestral, Transition
 from jaxir.typing import Image, Key, Scalar, Times
 
@@ -177,6 +178,12 @@ class Chains(eqx.Module):
     def effective_sample_size(self) -> Image:
         """How many independent draws they are worth, for each entry."""
         return effective_sample_size(self.images)
+
+    @property
+    def samples(self) -> Samples:
+        """All draws, with their quantiles, R̂ and `check`."""
+        runs, _, *shape = self.images.shape
+        return Samples(self.images.reshape(-1, *shape), {}, runs=runs)
 
 
 @functools.partial(jax.jit, static_argnames=("discard",))

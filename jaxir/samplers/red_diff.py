@@ -12,6 +12,8 @@ from jaxtyping import Array, PyTree
 from jaxir import expect
 from jaxir.degradations import Degradation, Linear
 from jaxir.denoisers import Denoiser, Estimate
+from jaxir.gaussian import Gaussian
+from jaxir.processes import Process
 from jaxir.samplers.sampler import Sampler
 from jaxir.typing import Image, Key, Scalar, Times
 
@@ -49,11 +51,25 @@ class REDDiff(Sampler):
         """One evaluation at each time."""
         return {"evaluations": len(times)}
 
-    def init(self, denoiser: Denoiser, x: Image, times: Times, y: Array | None) -> PyTree:
-        """(μ, the optimiser's state), μ = A⁺y for a linear operator and 0 for others."""
+    def check(self, process: Process, times: Times) -> None:
+        """Refuse a grid that begins where nothing is left of the image, which a state could not tell."""
+        if not process.coefficients(times[0]).a > 0:
+            raise ValueError(
+                f"times begin at {times[0]}, where nothing is left of x0 in the state of {type(process).__name__}: "
+                "let REDDiff begin below"
+            )
+
+    def start(self, denoiser: Denoiser, like: Image, times: Times, y: Array | None) -> Gaussian:
+        """The state of A⁺y for a linear operator, of 0 for others, without noise."""
         self.degradation.expect_measurement(y)
         operator = self.degradation.operator
-        mean = operator.pinv(y) if isinstance(operator, Linear) else jnp.zeros_like(x)
+        clean = operator.pinv(y) if isinstance(operator, Linear) else jnp.zeros_like(like)
+        return Gaussian(denoiser.process.marginal(clean, times[0], y).mean, 0.0)
+
+    def init(self, denoiser: Denoiser, x: Image, times: Times, y: Array | None) -> PyTree:
+        """(μ, the optimiser's state), μ = (x − b y)/a the image whose state it is."""
+        process = denoiser.process
+        mean = (x - process.centre(times[0], y)) / process.coefficients(times[0]).a
         return mean, self._optimizer().init(mean)
 
     def run(

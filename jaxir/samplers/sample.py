@@ -110,7 +110,8 @@ def sample(
         )
     info = {name: float(np.max(value)) for name, value in (estimate.info or {}).items()}
     seconds = time.perf_counter() - began
-    return Samples(images, {**sampler.report(grid), "seconds": seconds, **info})
+    diagnostics = {**sampler.report(grid), "seconds": seconds, **info}
+    return Samples(images, diagnostics, estimate.unknowns, samples)
 
 
 def _check_grid(times: Times, process: Process) -> None:

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, PyTree
 
 from jaxir.degradations import Degradation
+from jaxir.samplers.mixing import effective_sample_size, r_hat
 from jaxir.typing import Image, Images, Measurement, Scalar
 
 
 class Samples(eqx.Module):
-    """Draws from a law of images, independent of each other unless they are particles of one run.
+    """Draws from a law of images, independent of each other unless they are of one run.
 
     Attributes:
         images: (n, H, W, C).
         diagnostics: numbers about the run: `seconds`, `evaluations` of the denoiser for each image (discrete
             samplers) or `solver_steps` (continuous ones), and the largest value on the way of whatever a
             guidance reports (MMPS: `residual` of its solve).
+        unknowns: what was estimated beside the images, as arrays with one entry for each run: of a blind method the
+            blur kernels, (runs, h, w). None for most methods.
+        runs: how many independent runs the images are of, those of a run one after the other; None where each image is
+            a run of its own.
     """
 
     images: Images
     diagnostics: dict[str, float]
+    unknowns: PyTree = None
+    runs: int | None = eqx.field(static=True, default=None)
 
     @property
     def finite(self) -> Bool[Array, " n"]:
@@ -45,6 +54,25 @@ class Samples(eqx.Module):
     def quantile(self, q: float | Array) -> Array:
         """The `q` quantile over draws, at each pixel, 0 ≤ q ≤ 1."""
         return jnp.quantile(self.images, jnp.asarray(q), axis=0)
+
+    @property
+    def chains(self) -> Float[Array, "m n h w c"]:
+        """The images run by run: a Markov chain in its order, particles beside those of the same ancestor."""
+        runs = len(self.images) if self.runs is None else self.runs
+        return self.images.reshape(runs, -1, *self.images.shape[1:])
+
+    @property
+    def r_hat(self) -> Image:
+        """How much larger the deviation over all runs is than within half a run, at each pixel; 1 where they agree."""
+        return r_hat(self.chains)
+
+    @property
+    def effective_sample_size(self) -> Image:
+        """How many independent images they are worth, at each pixel."""
+        chains = self.chains
+        if chains.shape[1] == 1:
+            return jnp.full(chains.shape[2:], float(len(chains)))
+        return effective_sample_size(chains)
 
     def residual(self, degradation: Degradation, y: Measurement) -> Float[Array, " n"]:
         """The root mean square of (y − A x)/σ_y for each image, over the values that say something about it.
@@ -69,44 +97,61 @@ class Samples(eqx.Module):
     def check(self, degradation: Degradation, y: Measurement) -> list[str]:
         """Why these samples should not be trusted, in plain words; an empty list says that nothing is wrong to see.
 
-        It looks at what can be seen without the truth: whether the images are finite, explain the measurement and no
-        more, differ, and whether the method itself reported trouble.
+        It looks at what can be seen without the truth: whether the images are finite, differ, explain the measurement
+        and no more, whether runs of several images agree, and whether the method itself reported trouble.
         """
-        found, count = [], len(self.images)
-        finite = np.asarray(self.finite)
-        if not finite.all():
-            found.append(
-                f"{count - finite.sum()} of {count} images are not finite: the method diverged"
-            )
+        return [
+            *self._trouble_with_images(),
+            *self._trouble_with_measurement(degradation, y),
+            *self._trouble_with_runs(),
+            *self._trouble_with_method(),
+        ]
+
+    def _trouble_with_images(self) -> Iterator[str]:
+        count, good = len(self.images), int(jnp.sum(self.finite))
+        if good < count:
+            yield f"{count - good} of {count} images are not finite: the method diverged"
         if count < 10:
-            found.append(
-                f"{count} samples give a rough deviation and no quantiles: draw 20 or more"
-            )
+            yield f"{count} samples give a rough deviation and no quantiles: draw 20 or more"
+        if good == count > 1 and float(jnp.max(self.std)) < 1e-4:
+            yield "the images are all the same: this method restores and does not sample"
+
+    def _trouble_with_measurement(self, degradation: Degradation, y: Measurement) -> Iterator[str]:
         try:
-            residual = np.asarray(self.residual(degradation, y))[finite]
+            residual = self.residual(degradation, y)[self.finite]
         except TypeError:  # a noise without a deviation
-            residual = np.empty(0)
-        if residual.size and np.isfinite(residual).all():  # without noise there is no unit
-            typical = float(np.median(residual))
-            if typical > 1.5:
-                found.append(
-                    f"the images do not explain the measurement: the residual is {typical:.1f} times its noise; is the "
-                    "degradation the right one, or the noise larger?"
-                )
-            if typical < 0.5:
-                found.append(
-                    f"the images explain the noise of the measurement too: the residual is {typical:.2f} of its noise"
-                )
-        if count > 1 and finite.all() and float(jnp.max(self.std)) < 1e-4:
-            found.append("the images are all the same: this method restores and does not sample")
+            return
+        typical = float(jnp.median(residual)) if residual.size else math.nan
+        if 1.5 < typical < math.inf:  # without noise there is no unit
+            yield (
+                f"the images do not explain the measurement: the residual is {typical:.1f} times its noise; is the "
+                "degradation the right one, or the noise larger?"
+            )
+        if typical < 0.5:
+            yield f"the images explain the noise of the measurement too: the residual is {typical:.2f} of its noise"
+
+    def _trouble_with_runs(self) -> Iterator[str]:
+        runs, length = self.chains.shape[:2]
+        if length < 4 or not self.finite.all():
+            return
+        worst = float(jnp.quantile(self.r_hat, 0.95))
+        # 1.05, and what chance makes: of independent draws R̂² is 1 − 2/n + 2F/n, and F(1, n − 2) < 5 at 95 % of pixels
+        if worst > math.sqrt(1.05**2 + 10 / length):
+            yield (
+                f"runs of {length} images disagree: R̂ is {worst:.2f} or more at a twentieth of the pixels, where 1 is "
+                "agreement; make them longer, or use more particles"
+            )
+        worth = float(jnp.median(self.effective_sample_size))
+        if worth < 10 <= runs * length:
+            yield (
+                f"{runs * length} images are worth {worth:.1f} independent ones, for those of a run are related: use "
+                "more runs or longer ones"
+            )
+
+    def _trouble_with_method(self) -> Iterator[str]:
         left = self.diagnostics.get("residual", 0.0)
         if left > 0.1:
-            found.append(
-                f"the guidance's linear solve left {left:.0%} of its residual: give it more steps"
-            )
+            yield f"the guidance's linear solve left {left:.0%} of its residual: give it more steps"
         lost = self.diagnostics.get("degeneracy", 1.0)
         if lost > 10:
-            found.append(
-                f"particles were worth 1 in {lost:.0f} at the worst step: use more of them"
-            )
-        return found
+            yield f"particles were worth 1 in {lost:.0f} at the worst step: use more of them"

@@ -15,10 +15,11 @@ from jaxir.typing import Image, Key, Scalar, Times
 
 
 class WarmStart(Sampler):
-    """Another sampler, started from N(a x̃ + b y, σ² I) at the first time of the grid, x̃ a first restoration.
+    """Another sampler, started around a x̃ + b y at the first time of the grid, x̃ a first restoration.
 
-    Choose the first time so that σ/a is about the error of x̃: earlier steps would only forget it. CCDF starts at a
-    fifth of the chain, from a cheap restoration; SDEdit is the same without a measurement.
+    Its width is what that sampler begins with: σ for most, 0 for RED-diff, whose state is no noisy image. Choose the
+    first time so that σ/a is about the error of x̃: earlier steps would only forget it. CCDF starts at a fifth of the
+    chain, from a cheap restoration; SDEdit is the same without a measurement.
 
     Args:
         sampler: what runs from there.
@@ -48,7 +49,7 @@ class WarmStart(Sampler):
         return self.sampler.report(times)
 
     def start(self, denoiser: Denoiser, like: Image, times: Times, y: Array | None) -> Gaussian:
-        """The forward law from x̃.
+        """The inner sampler's law, moved to where the process takes x̃.
 
         Raises:
             ValueError: if x̃ is not of the shape that is sampled.
@@ -57,9 +58,9 @@ class WarmStart(Sampler):
             raise ValueError(
                 f"image has shape {self.image.shape} but {like.shape} is sampled: give a first restoration of that size"
             )
-        law = denoiser.process.marginal(self.image, times[0], y)
+        centre = denoiser.process.marginal(self.image, times[0], y).mean
         inner = self.sampler.start(denoiser, like, times, y)  # of a population, perhaps
-        return Gaussian(jnp.broadcast_to(law.mean, inner.mean.shape), law.scale)
+        return Gaussian(jnp.broadcast_to(centre, inner.mean.shape), inner.scale)
 
     def init(self, denoiser: Denoiser, x: Image, times: Times, y: Array | None) -> PyTree:
         """The inner sampler's."""

@@ -94,7 +94,7 @@ class Checkpoints:
         self._manager.wait_until_finished()
         for step in self._manager.all_steps():
             folder = self.folder / str(step)
-            if not (folder / SEAL).exists():
+            if folder.is_dir() and not (folder / SEAL).exists():  # its removal may be under way
                 partial = folder / f"{SEAL}.partial"
                 partial.write_text(json.dumps(_digests(folder)))
                 partial.replace(folder / SEAL)

@@ -145,7 +145,7 @@ def test_counts_below_1(refused, tmp_path, picture, name, value):
 @pytest.mark.parametrize(
     ("method", "reason"),
     [
-        ("difpir", "unknown method 'difpir', did you mean 'diffpir'? known: admm, daps, ddnm"),
+        ("difpir", "unknown method 'difpir', did you mean 'diffpir'? known: admm, "),
         ("mmps(depth=3)", "takes (steps=3, eta=1.0), got (depth=3): got an unexpected keyword"),
         ("mmps(5)", "takes (steps=3, eta=1.0), got (5): too many positional"),
         ("mmps(steps=many)", "steps is 'many', expected a whole number"),

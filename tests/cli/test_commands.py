@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 
 import jaxir.pretrained
+from jaxir import methods
+from jaxir.cli.errors import UsageError
+from jaxir.cli.methods import parse_method
 from jaxir.data import read_image
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
@@ -118,6 +121,28 @@ def test_samples_and_deviation_on_request(done):
     assert "largest deviation" in out
 
 
+def test_every_particle_of_every_run_is_saved(done):
+    options = ["--degradation", "box(4)|noise(0.05)", "--method", "tds(particles=3)"]
+    done("restore", "photo.png", "-o", "x.png", *options, "--save-samples")
+    names = [f"x.sample-{run}-{particle}.png" for run in (1, 2) for particle in (1, 2, 3)]
+    assert sorted(p.name for p in Path.cwd().glob("x.*")) == ["x.png", *names]
+    samples = np.stack([np.asarray(read_image(name)) for name in names])
+    inside = np.max(np.abs(samples), axis=0) < 1  # samples are clipped one by one
+    assert np.abs(samples.mean(axis=0) - read_image("x.png"))[inside].max() < 1.01 * 2 / 255
+
+
+@pytest.mark.parametrize("noise", ["poisson(50)", "speckle(strength=0.2)"])
+def test_a_noise_without_a_sigma_is_told_in_its_own_words(done, noise):
+    """And by the deviation that it has where the image is."""
+    options = ["--degradation", f"area(2)|{noise}", "--method", "dps(scale=0.1)"]
+    out = done("restore", "photo.png", "-o", "x.png", *options)
+    level, words = out.partition("for a noise of ")[2].strip().split(", ")
+    assert words == noise
+    u = (1 + np.asarray(read_image("x.png")).reshape(16, 2, 16, 2, 3).mean(axis=(1, 3))) / 2
+    expected = np.sqrt(np.mean(u / 50 if "poisson" in noise else (0.2 * u) ** 2))
+    np.testing.assert_allclose(float(level), expected, rtol=0.02)  # what is written is clipped
+
+
 def test_a_deviation_of_nothing_is_black(done):
     """Without noise and with nothing missing, DDNM returns the measurement itself, whatever the draw."""
     options = ["--degradation", "noise(0)", "--method", "ddnm", "--save-std"]
@@ -138,9 +163,19 @@ def test_grey_in_grey_out_and_colour_out_where_grey_is_the_degradation(done, pic
 @pytest.mark.parametrize(
     "method", ["diffpir(zeta=1.0)", "mmps(steps=1)", "ddrm", "tds(particles=2)"]
 )
-def test_every_method_runs_from_the_shell(done, method):
+def test_methods_run_from_the_shell(done, method):
     done("restore", "photo.png", "-o", "x.png", "--degradation", "box(4)", "--method", method)
     assert read_image("x.png").shape == (16, 16, 3)
+
+
+def test_a_method_of_a_method_is_written_as_it_is():
+    found = parse_method("em(rounds=2, method=mmps(steps=5))")
+    assert found.func is methods.em
+    assert found.keywords["rounds"] == 2
+    assert found.keywords["method"].func is methods.mmps
+    assert found.keywords["method"].keywords == {"steps": 5}
+    with pytest.raises(UsageError, match="unknown method 'mmmps', did you mean 'mmps'"):
+        parse_method("em(method=mmmps)")
 
 
 def test_models_lists_and_shows(done, tiny_prior, monkeypatch):

@@ -1,12 +1,16 @@
 """The grammar of the shell: read from left to right, and an error that names what was expected."""
 
+import re
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
 
+from jaxir import degradations
 from jaxir.cli.degradations import STAGES, parse_degradation
 from jaxir.cli.errors import UsageError
+from jaxir.cli.python_only import PYTHON_ONLY
 from jaxir.degradations import Identity, PoissonNoise, SaltAndPepperNoise, SpeckleNoise
 
 SHAPE = (16, 24, 3)
@@ -207,6 +211,15 @@ def test_a_kernel_comes_from_a_file_and_is_scaled(in_a_folder_with_a_mask):
     assert "expected a kernel (height, width) with a positive sum" in fails(
         "psf(kernel.npy)", SHAPE
     )
+
+
+@pytest.mark.parametrize("name", PYTHON_ONLY)
+def test_what_no_image_file_holds_is_told_how_python_does_it(name):
+    line = fails(f"{name}(8)|noise(0.05)")
+    assert line.startswith(f"{name} ")
+    assert "in Python" in line
+    called = {word for word in re.findall(r"(\w+)\(", line) if hasattr(degradations, word)}
+    assert len(called) >= 2
 
 
 @pytest.mark.parametrize("text", ["", "  "])

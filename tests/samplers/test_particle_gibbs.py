@@ -157,6 +157,10 @@ def test_chains_from_noise_reach_the_posterior(key):
     chains = run_chains(key, model(), start, grid(), Y, sampler=sampler, discard=10)
     assert within(chains) > 100
     assert ((chains.particle_ess >= 1) & (chains.particle_ess <= 10)).all()
+    samples = chains.samples
+    np.testing.assert_array_equal(samples.chains, chains.images)
+    assert samples.r_hat[0, 0, 0] < 1.1
+    assert samples.r_hat[0, 0, 1] == 1  # what is observed
 
 
 @pytest.mark.slow

@@ -7,10 +7,14 @@ import numpy as np
 import pytest
 from affine import SHAPE, gaussian
 
+from jaxir.degradations import Degradation, GaussianNoise, Identity, Mask
 from jaxir.denoisers import Denoiser, Estimate
 from jaxir.processes import VE, VP, Flow, Process, log_snr_times
-from jaxir.samplers import Discrete, ProbabilityFlow, ReverseSDE, Samples, sample
+from jaxir.samplers import Discrete, ProbabilityFlow, ReverseSDE, Samples, Twisted, sample
+from jaxir.testbeds import LinearGaussian
 from jaxir.transitions import DDIM, Ancestral
+
+pytestmark = pytest.mark.usefixtures("quick_compile")
 
 
 def test_statistics_of_samples_are_those_of_numpy(key):
@@ -26,6 +30,80 @@ def test_statistics_of_samples_are_those_of_numpy(key):
 def test_the_deviation_of_one_sample_is_refused():
     with pytest.raises(ValueError, match="deviation of 1 sample is not defined: draw samples=2"):
         _ = Samples(jnp.zeros((1, *SHAPE)), {}).std
+
+
+def test_r_hat_is_that_of_gelman_and_rubin_over_the_halves_of_the_runs(key):
+    """Their formula in numpy, chain by chain; a pixel that is known agrees with itself."""
+    runs, length = 3, 11
+    chains = np.array(jax.random.normal(key, (runs, length, 2, 2, 1)))
+    chains += np.arange(runs)[:, None, None, None, None] / 2
+    chains[:, :, 0, 0] = 0.7
+    samples = Samples(jnp.asarray(chains).reshape(-1, 2, 2, 1), {}, runs=runs)
+    np.testing.assert_array_equal(samples.chains, chains)
+
+    parts = [part for chain in chains for part in (chain[:5], chain[-5:])]
+    within = np.mean([part.var(axis=0, ddof=1) for part in parts], axis=0)
+    between = 5 * np.var([part.mean(axis=0) for part in parts], axis=0, ddof=1)
+    varies = within > 1e-6
+    ratio = np.where(varies, ((4 / 5) * within + between / 5) / np.where(varies, within, 1), 1)
+    np.testing.assert_allclose(samples.r_hat, np.sqrt(ratio), rtol=1e-5)
+    assert samples.r_hat[0, 0, 0] == 1
+    assert samples.effective_sample_size[0, 0, 0] == runs * length
+
+
+def test_a_chain_that_drifts_disagrees_with_itself(key):
+    drift = jnp.linspace(-2, 2, 100)[:, None, None, None]
+    drifting = Samples(drift + jax.random.normal(key, (100, 3, 3, 1)), {}, runs=1)
+    assert jnp.all(drifting.r_hat > 1.2)
+
+
+def test_independent_draws_are_worth_their_number_and_have_no_r_hat(key):
+    samples = Samples(jax.random.normal(key, (40, 2, 2, 1)), {})
+    np.testing.assert_array_equal(samples.effective_sample_size, 40)
+    with pytest.raises(ValueError, match="R̂ needs chains of 4 draws or more, got 1"):
+        _ = samples.r_hat
+
+
+@pytest.mark.parametrize(("runs", "length"), [(4, 16), (1, 64)])
+def test_a_check_believes_runs_that_agree_and_says_when_they_do_not(key, runs, length):
+    """Exact draws of N(y, σ²), then the same with a deviation between the runs as large as that within them."""
+    degradation, y = Degradation(Identity((8, 8, 1)), GaussianNoise(0.1)), jnp.zeros((8, 8, 1))
+    images = 0.1 * jax.random.normal(key, (runs, length, 8, 8, 1))
+    assert Samples(images.reshape(-1, 8, 8, 1), {}, runs=runs).check(degradation, y) == []
+    apart = 0.1 * jax.random.normal(jax.random.key(1), (2 * runs, 1, 8, 8, 1))
+    moved = (images.reshape(2 * runs, -1, 8, 8, 1) + apart).reshape(-1, 8, 8, 1)
+    words = " ".join(Samples(moved, {}, runs=runs).check(degradation, y))
+    assert f"runs of {length} images disagree: R̂ is" in words
+    alike = jnp.repeat(images[:, :2], length // 2, axis=1).reshape(-1, 8, 8, 1)
+    words = " ".join(Samples(alike, {}, runs=runs).check(degradation, y))
+    assert f"{runs * length} images are worth" in words
+
+
+def test_the_effective_size_of_particles_tells_the_error_of_their_mean(key):
+    """Between 64 runs the mean of 32 particles differs as that of so many independent draws would, to a factor of 2.
+
+    Particles lie beside those of the same ancestor, so that their correlation along the run is what they share.
+    """
+    shape, covariance = (1, 2, 1), jnp.array([[1.0, 0.6], [0.6, 0.8]])
+    degradation = Degradation(Mask(jnp.array([[1, 0]]), shape), GaussianNoise(0.3))
+    bed = LinearGaussian(jnp.zeros(shape), covariance, degradation)
+    y = jnp.array([1.0, 0.0]).reshape(shape)
+    found = sample(
+        key,
+        bed.denoiser(VP()),
+        y,
+        shape=shape,
+        sampler=Twisted(degradation, 32),
+        times=20,
+        samples=64,
+    )
+    assert found.runs == 64
+    chex.assert_shape(found.chains, (64, 32, *shape))
+    between = jnp.var(found.chains.mean(axis=1), axis=0, ddof=1)
+    worth = jnp.var(found.images, axis=0) / between  # of one run
+    assert jnp.all(worth < 28)  # less than 32: it matters
+    ratio = found.effective_sample_size / 64 / worth
+    assert jnp.all((ratio > 0.5) & (ratio < 2))
 
 
 def test_the_callback_counts_up_to_the_total(key):
