@@ -82,6 +82,7 @@ def trial(
         )
         mean = jnp.clip(drawn.mean, -1, 1)
         value = float(psnr(mean, truth))
+        evaluations = drawn.diagnostics.get("evaluations")
         row = Result(
             name,
             label,
@@ -89,7 +90,7 @@ def trial(
             value - given,
             value - baseline,
             float(ssim(mean, truth)),
-            int(drawn.diagnostics["evaluations"]),
+            None if evaluations is None else int(evaluations),
             drawn.diagnostics["seconds"],
         )
         yield Outcome(row, mean, drawn)

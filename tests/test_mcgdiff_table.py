@@ -1,0 +1,59 @@
+"""The experiment's time grid as specified, and that the page which is stored is that of the stored results."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def experiment():
+    spec = importlib.util.spec_from_file_location("table", ROOT / "experiments/mcgdiff_table.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_levels_are_those_of_decreasing_rates(experiment):
+    """ᾱ_1 = 1 − 0.02, and log ᾱ at the end is −∫β to second order: −10.04 − Σβ²/2."""
+    table = experiment.alpha_bar()
+    assert len(table) == 1000
+    assert table[0] == 1
+    np.testing.assert_allclose(table[1], 0.98)
+    np.testing.assert_allclose(table[-1] / table[-2], 1 - 1e-4)
+    expected = -999 * 0.01005 - 0.5 * 999 * (0.01005**2 + 0.0199**2 / 12)
+    np.testing.assert_allclose(np.log(table[-1]), expected, rtol=1e-3)
+
+
+def test_twenty_levels_are_visited_with_those_that_match_the_measurement(experiment):
+    """From the last level to 0; in each is, where it has √ᾱ above 0.01, the one with σ̂ nearest to σ_y/s."""
+    rng, table = np.random.default_rng(0), experiment.alpha_bar()
+    for _ in range(200):
+        values = np.sort(rng.uniform(size=rng.integers(1, 5)))[::-1]
+        sigma = rng.uniform() * values[0]
+        found = experiment.visited(values, sigma)
+        assert len(found) == 20
+        assert (found[0], found[-1]) == (999, 0)
+        assert np.all(np.diff(found) < 0)
+        for s in values:
+            match = np.argmin(np.abs(sigma**2 * table - (1 - table) * s**2))
+            assert match in found or table[match] ** 0.5 < 0.01
+        gaps = -np.diff(np.sqrt(table[found]))
+        assert gaps.max() < 2 / 14  # uniform would be 1/19, and up to four of them match
+
+
+def test_the_page_is_that_of_the_results_and_says_where_its_table_is_from(experiment):
+    results = json.loads(experiment.RESULT.read_text())
+    page = experiment.PAGE.read_text()
+    assert page == experiment.page(results)
+    assert "quoted, not re-read" in page
+    assert {(c["dimension"], c["observed"]) for c in results["cells"]} >= {
+        (d, m) for d in (8, 80) for m in (1, 2, 4)
+    }
+    assert all(len(v) == 20 for c in results["cells"] for v in c["distances"].values())
+    failed = [statement for statement, _, holds in experiment.claims(results) if not holds]
+    assert failed == []
