@@ -22,30 +22,25 @@ Where the settings need a word:
 
 import argparse
 import functools
-import json
 import math
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from _scoreboard import Claim, made_by, origin, parser, publish, stamp, table, verdicts
 from jaxtyping import Array
 
 from jaxir import methods
 from jaxir.denoisers import Denoiser
 from jaxir.processes import VP
-from jaxir.provenance import provenance
 from jaxir.samplers import Sampler
 from jaxir.testbeds import GaussianMixture, mcgdiff_problem, sliced_w1
 from jaxir.typing import Images, Key, Times
 
-ROOT = Path(__file__).parents[1]
-RESULT = ROOT / "benchmarks" / "results" / "mcgdiff_table.json"
-PAGE = ROOT / "docs" / "scoreboards" / "mcgdiff_table.md"
-
+NAME = "mcgdiff_table"
 STEPS, ETA, BATCH = 20, 0.6, 1000
 PROCESS = VP(beta_max=20.2)
 """Its noise reaches that of the last level."""
@@ -246,7 +241,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             name: getattr(options, name) for name in ("problems", "samples", "slices", "seed")
         }
         | {"steps": STEPS, "eta": ETA, "batch": BATCH},
-        "provenance": provenance(),
+        **stamp(),
         "cells": cells,
         "particles": populations,
     }
@@ -275,13 +270,7 @@ def plain(row: dict[str, Any]) -> str:
     return f"d {row['dimension']}, d_y {row['observed']}: {means}  ({row['seconds']} s)"
 
 
-def table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Markdown, all columns to the right."""
-    lines = [heading, ["--:"] * len(heading), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def claims(results: dict[str, Any]) -> list[tuple[str, str, bool]]:
+def claims(results: dict[str, Any]) -> list[Claim]:
     """What was to be shown on the cells up to d = 80: the statement, the numbers, whether it holds."""
     small = [c["distances"] for c in results["cells"] if c["dimension"] <= 80]
     if not small:
@@ -310,7 +299,7 @@ def claims(results: dict[str, Any]) -> list[tuple[str, str, bool]]:
 
 def page(results: dict[str, Any]) -> str:
     """The Markdown page of stored results."""
-    protocol, origin = results["protocol"], results["provenance"]
+    protocol = results["protocol"]
     names = list(results["cells"][0]["distances"])
     cells, quoted = [], []
     for c in results["cells"]:
@@ -328,8 +317,7 @@ def page(results: dict[str, Any]) -> str:
     seconds = sum(c["processor_seconds"] for c in results["cells"] if c["dimension"] <= 80)
     parts = [
         "# The table of MCGDiff",
-        "Made by `python experiments/mcgdiff_table.py`, whose docstring holds the settings, from "
-        "`benchmarks/results/mcgdiff_table.json`; do not edit.",
+        made_by(NAME),
         f"Sliced W1 ({protocol['slices']:,} slices) between {protocol['samples']:,} samples and as many exact draws of "
         f"the posterior, mean over {protocol['problems']} problems with the half width of its 95 % interval. Every "
         f"method has the same problems and the same {protocol['steps']} evaluations. *floor* is another set of exact "
@@ -345,44 +333,27 @@ def page(results: dict[str, Any]) -> str:
         table(["d", "N", "MCGDiff", "floor"], populations),
         "## What it was to show",
         "On average over the cells with d ≤ 80:",
-        "\n".join(
-            f"- {statement}: {numbers}, **{'yes' if holds else 'no'}**"
-            for statement, numbers, holds in claims(results)
-        ),
-        f"Processor time of the cells with d ≤ 80: {seconds:.0f} s. {origin['hardware']}, jaxir {origin['jaxir']} at "
-        f"{origin['revision']}, jax {origin['jax']}.",
+        verdicts(claims(results)),
+        f"Processor time of the cells with d ≤ 80: {seconds:.0f} s. {origin(results)}",
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--smoke", action="store_true", help="two small problems, no file")
-    parser.add_argument("--dimensions", type=int, nargs="+", default=[8, 80])
-    parser.add_argument("--observed", type=int, nargs="+", default=[1, 2, 4])
-    parser.add_argument("--problems", type=int, default=20)
-    parser.add_argument("--samples", type=int, default=2000)
-    parser.add_argument("--slices", type=int, default=1000)
-    parser.add_argument("--particles", type=int, nargs="*", default=[64, 256, 1024, 4096])
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("-o", "--output", type=Path, default=RESULT)
-    parser.add_argument("--page", type=Path, default=PAGE)
-    options = parser.parse_args()
+    found = parser(__doc__, NAME)
+    found.add_argument("--dimensions", type=int, nargs="+", default=[8, 80])
+    found.add_argument("--observed", type=int, nargs="+", default=[1, 2, 4])
+    found.add_argument("--problems", type=int, default=20)
+    found.add_argument("--samples", type=int, default=2000)
+    found.add_argument("--slices", type=int, default=1000)
+    found.add_argument("--particles", type=int, nargs="*", default=[64, 256, 1024, 4096])
+    found.add_argument("--seed", type=int, default=0)
+    options = found.parse_args()
     if options.smoke:  # compiling is nearly all of it
         jax.config.update("jax_disable_most_optimizations", True)
         options.dimensions, options.observed, options.particles = [8], [2], [64]
         options.problems, options.samples, options.slices = 2, 200, 50
-    results = measure(options)
-    if not options.smoke:
-        written(options.output, json.dumps(results, indent=1) + "\n")
-        written(options.page, page(results))
-    print(f"\n{page(results)}")
-
-
-def written(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    print(f"wrote {path}")
+    publish(options, measure(options), page)
 
 
 if __name__ == "__main__":

@@ -1,24 +1,13 @@
-"""The experiment's time grid as specified, and that the page which is stored is that of the stored results."""
+"""The experiment's time grid as specified, and what its stored results show."""
 
-import importlib.util
 import json
-from pathlib import Path
 
+import mcgdiff_table as experiment
 import numpy as np
-import pytest
-
-ROOT = Path(__file__).parents[1]
+from _scoreboard import result
 
 
-@pytest.fixture(scope="module")
-def experiment():
-    spec = importlib.util.spec_from_file_location("table", ROOT / "experiments/mcgdiff_table.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_the_levels_are_those_of_decreasing_rates(experiment):
+def test_the_levels_are_those_of_decreasing_rates():
     """ᾱ_1 = 1 − 0.02, and log ᾱ at the end is −∫β to second order: −10.04 − Σβ²/2."""
     table = experiment.alpha_bar()
     assert len(table) == 1000
@@ -29,7 +18,7 @@ def test_the_levels_are_those_of_decreasing_rates(experiment):
     np.testing.assert_allclose(np.log(table[-1]), expected, rtol=1e-3)
 
 
-def test_twenty_levels_are_visited_with_those_that_match_the_measurement(experiment):
+def test_twenty_levels_are_visited_with_those_that_match_the_measurement():
     """From the last level to 0; in each is, where it has √ᾱ above 0.01, the one with σ̂ nearest to σ_y/s."""
     rng, table = np.random.default_rng(0), experiment.alpha_bar()
     for _ in range(200):
@@ -46,11 +35,9 @@ def test_twenty_levels_are_visited_with_those_that_match_the_measurement(experim
         assert gaps.max() < 2 / 14  # uniform would be 1/19, and up to four of them match
 
 
-def test_the_page_is_that_of_the_results_and_says_where_its_table_is_from(experiment):
-    results = json.loads(experiment.RESULT.read_text())
-    page = experiment.PAGE.read_text()
-    assert page == experiment.page(results)
-    assert "quoted, not re-read" in page
+def test_the_stored_results_hold_every_cell_and_show_what_was_to_be_shown():
+    results = json.loads(result(experiment.NAME).read_text())
+    assert "quoted, not re-read" in experiment.page(results)
     assert {(c["dimension"], c["observed"]) for c in results["cells"]} >= {
         (d, m) for d in (8, 80) for m in (1, 2, 4)
     }
