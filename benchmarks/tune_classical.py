@@ -2,6 +2,7 @@
 
     python benchmarks/tune_classical.py            about 15 minutes on 2 cores
     python benchmarks/tune_classical.py --smoke    a small part of it, nothing is written
+    python benchmarks/tune_classical.py --only "bicubic x2, 0.05"    TV on these tasks; the others stay as stored
 
 Crops of 96 × 96 are cut from the middle of photographs of BSDS500's training part, reduced by 2
 (which hides their compression). Each is degraded, restored on a grid of weights, and the weights of
@@ -11,10 +12,8 @@ the largest mean PSNR are kept: results/tune_classical.json.
 import argparse
 import json
 import os
-import platform
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from itertools import product
 from pathlib import Path
 
@@ -32,10 +31,12 @@ from jaxir.degradations import (
     Linear,
     bicubic_downsample,
     box_mask,
+    gaussian_blur,
     motion_blur,
     random_mask,
 )
 from jaxir.metrics import psnr
+from jaxir.provenance import provenance
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("JAXIR_DATA", ROOT.parent / "shared" / "data"))
@@ -57,9 +58,12 @@ def tasks() -> dict[str, tuple[list[Linear], float]]:
         "denoise, 15 of 255": ([Identity(SHAPE)], 15 / 255),
         "denoise, 25 of 255": ([Identity(SHAPE)], 25 / 255),
         "denoise, 50 of 255": ([Identity(SHAPE)], 50 / 255),
+        "denoise, 0.05": ([Identity(SHAPE)], 0.05),
+        "Gaussian blur 1.6, 0.05": ([gaussian_blur(SHAPE, 1.6)], 0.05),
         "motion 9 to 15, 0.02": (MOTIONS, 0.02),
         "motion 9 to 15, 0.05": (MOTIONS, 0.05),
         "motion 9 to 15, 0.1": (MOTIONS, 0.1),
+        "bicubic x2, 0.05": ([bicubic_downsample(SHAPE, 2)], 0.05),
         "bicubic x4, 0.05": ([bicubic_downsample(SHAPE, 4)], 0.05),
         "random mask 92 %, 0.05": (holes, 0.05),
         "random mask 92 %, 0": (holes, 0.0),
@@ -110,51 +114,67 @@ def fourier(y, plan, power, exponent, chroma):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--smoke", action="store_true", help="two crops, two weights, no file")
-    smoke = parser.parse_args().smoke
+    parser.add_argument(
+        "--only", nargs="+", choices=tasks(), metavar="TASK", help="; ".join(tasks())
+    )
+    options = parser.parse_args()
     if not DATA.is_dir():
         raise SystemExit(f"{DATA} does not exist: set JAXIR_DATA to the folder of development data")
-    images = crops(2 if smoke else 24)
+    images = crops(2 if options.smoke else 24)
     weights, spectra = WEIGHTS, list(product(*SPECTRUM.values()))
-    if smoke:
+    if options.smoke:
         weights, spectra = weights[:2], spectra[:2]
-    start, found = time.time(), {"tv": {}, "wiener": {}, "bicubic": {}}
-    blurs = {name: task for name, task in tasks().items() if task[0] is MOTIONS}
-    tables = {name: score(images, *task, fourier, spectra) for name, task in blurs.items()}
-    joint = int(np.argmax(np.mean(list(tables.values()), axis=0)))
-    chosen = dict(zip(SPECTRUM, spectra[joint], strict=True))
-    for name, table in tables.items():
-        best = int(np.argmax(table))
-        found["wiener"][name] = {
-            "psnr": round(table[joint], 2),
-            "psnr_of_its_own_best": round(table[best], 2),
-            "own_best": spectra[best],
+    start = time.time()
+    if options.only:
+        report = json.loads(RESULT.read_text(encoding="utf-8"))
+    else:
+        report = {
+            "protocol": f"{len(images)} crops {SHAPE}, BSDS500 train reduced by 2; "
+            "PSNR in RGB, range 2, no border, mean over crops; circular blur; TV 300 steps",
+            "grid": {"tv_weight": weights, "wiener": SPECTRUM},
+            **tuned_wiener(images, spectra),
+            "tv": {},
+            "bicubic": {},
         }
-        print(f"wiener   {name:24} {chosen} {table[joint]:.2f} dB (own best {table[best]:.2f})")
     for name, (operators, sigma) in tasks().items():
+        if options.only and name not in options.only:
+            continue
         table = score(images, operators, sigma, tv, [(w,) for w in weights])
         best = int(np.argmax(table))
-        found["tv"][name] = {
+        report["tv"][name] = {
             "weight": weights[best],
             "psnr": round(table[best], 2),
             "psnr_of_each_weight": [round(v, 2) for v in table],
         }
         print(f"tv       {name:24} weight {weights[best]:<7} {table[best]:.2f} dB", flush=True)
         if name.startswith("bicubic"):
-            found["bicubic"][name] = round(score(images, operators, sigma, bicubic, [()])[0], 2)
-    report = {
-        "protocol": f"{len(images)} crops {SHAPE}, BSDS500 train reduced by 2; "
-        "PSNR in RGB, range 2, no border, mean over crops; circular blur; TV 300 steps",
-        "grid": {"tv_weight": weights, "wiener": SPECTRUM},
-        "chosen": {"wiener": chosen},
-        **found,
+            value = score(images, operators, sigma, bicubic, [()])[0]
+            report["bicubic"][name] = round(value, 2)
+    report |= {
         "seconds": round(time.time() - start),
-        "versions": {name: version(name) for name in ("jax", "jaxlib", "numpy", "pillow")},
-        "hardware": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
+        "provenance": provenance(),
     }
-    print(f"{report['seconds']} s on {report['hardware']}")
-    if not smoke:
+    print(f"{report['seconds']} s")
+    if not options.smoke:
         RESULT.parent.mkdir(exist_ok=True)
         RESULT.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def tuned_wiener(images: np.ndarray, spectra: list) -> dict:
+    """The spectrum that is best for all motion blurs together, and what each would have with its own."""
+    blurs = {name: task for name, task in tasks().items() if task[0] is MOTIONS}
+    tables = {name: score(images, *task, fourier, spectra) for name, task in blurs.items()}
+    joint = int(np.argmax(np.mean(list(tables.values()), axis=0)))
+    chosen, found = dict(zip(SPECTRUM, spectra[joint], strict=True)), {}
+    for name, table in tables.items():
+        best = int(np.argmax(table))
+        found[name] = {
+            "psnr": round(table[joint], 2),
+            "psnr_of_its_own_best": round(table[best], 2),
+            "own_best": spectra[best],
+        }
+        print(f"wiener   {name:24} {chosen} {table[joint]:.2f} dB (own best {table[best]:.2f})")
+    return {"chosen": {"wiener": chosen}, "wiener": found}
 
 
 if __name__ == "__main__":

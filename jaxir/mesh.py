@@ -20,6 +20,6 @@ def replicated(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec())
 
 
-def split(mesh: Mesh) -> NamedSharding:
-    """The leading axis shared out over the devices."""
-    return NamedSharding(mesh, PartitionSpec("data"))
+def split(mesh: Mesh, axis: int = 0) -> NamedSharding:
+    """One axis shared out over the devices, the leading one by default."""
+    return NamedSharding(mesh, PartitionSpec(*[None] * axis, "data"))

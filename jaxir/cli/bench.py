@@ -23,14 +23,14 @@ def bench(
 ) -> None:
     """Restore the middle of every image of a folder by every method, and compare with the classical baseline.
 
-    Prints means over images with 95 % bootstrap intervals of the gain over the baseline, and writes every
-    figure with its protocol as JSON. `jaxir bench exact` judges methods where the exact posterior is known,
-    without images.
+    Prints means over images with 95 % bootstrap intervals of the gain over the baseline, says which methods do not
+    admit a task or diverge, and writes every figure with its protocol as JSON. `jaxir bench exact` judges methods
+    where the exact posterior is known, without images.
 
     Args:
         images: a folder of clean images that the prior was not trained on.
         output: the JSON file to write.
-        tasks: any of motion, bicubic, random, box.
+        tasks: any of denoise, bicubic2 (2 times smaller), bicubic (4 times), gaussian, motion, random, box.
         methods: as in `jaxir restore --method`.
         count: images, the first in alphabetical order.
         size: side of the square cut from the middle.
@@ -40,7 +40,7 @@ def bench(
         prior: weights, by name or folder.
         force: write over an existing output.
     """
-    from jaxir.cli.errors import UsageError, unknown
+    from jaxir.cli.errors import UsageError, one_line, unknown
     from jaxir.cli.methods import parse_method
 
     chosen = {text: parse_method(text) for text in methods}
@@ -51,6 +51,8 @@ def bench(
             raise UsageError(f"--{name} is {value}, expected at least 1")
     import dataclasses
     import json
+    import shlex
+    import sys
 
     import jax
     import jax.numpy as jnp
@@ -69,6 +71,7 @@ def bench(
             raise unknown("task", task, TASKS)
     paths = image_files(images)[:count]
     denoiser, rows = jaxir.load(prior), []
+    left_out: dict[str, list[str]] = {}
     total = len(paths) * sum(1 + len(TASKS[t].baselines) + len(methods) for t in tasks)
     with progress("bench") as callback:
         for i, path in enumerate(paths):
@@ -81,6 +84,12 @@ def bench(
             truth = jnp.asarray(image[top : top + size, left : left + size])
             for j, task in enumerate(tasks):
                 key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), i), j)
+
+                def refused(method: str, error: Exception, task: str = task) -> None:
+                    pairs = left_out.setdefault(one_line(error), [])
+                    if f"{method} on {task}" not in pairs:
+                        pairs.append(f"{method} on {task}")
+
                 for outcome in trial(
                     key,
                     task,
@@ -90,35 +99,40 @@ def bench(
                     chosen=chosen,
                     steps=steps,
                     samples=samples,
+                    refused=refused,
                 ):
                     rows.append({"image": path.name, **dataclasses.asdict(outcome.result)})
                     callback(len(rows), total)
 
     def mean(group: list[dict], field: str) -> float | None:
+        """None where any image has none: a mean over the others would flatter a method that diverged."""
         values = [row[field] for row in group if row[field] is not None]
-        return float(np.mean(values)) if values else None
+        return float(np.mean(values)) if len(values) == len(paths) else None
 
     table, intervals = [], {}
     for task in tasks:
         for method in dict.fromkeys(row["method"] for row in rows if row["task"] == task):
             group = [row for row in rows if (row["task"], row["method"]) == (task, method)]
-            fields = ("psnr", "over_input", "over_baseline", "ssim", "seconds")
+            fields = ("psnr", "single", "over_input", "over_baseline", "ssim", "seconds")
             values = {field: mean(group, field) for field in fields}
             evaluations = group[0]["evaluations"]
             table.append(Result(task, method, evaluations=evaluations, **values))
             gains = np.array(
                 [row["over_baseline"] for row in group if row["over_baseline"] is not None]
             )
-            if gains.size:
+            if gains.size == len(paths):
                 draws = np.random.default_rng(0).choice(gains, (10_000, gains.size)).mean(axis=1)
                 intervals[f"{task}/{method}"] = [
                     float(q) for q in np.quantile(draws, [0.025, 0.975])
                 ]
     print(plain(table))
+    for reason, pairs in left_out.items():
+        print(f"\nleft out: {'; '.join(pairs)}:\n  {reason}")
     print("\nGain over the baseline, 95 % bootstrap intervals over images:")
     for name, (low, high) in intervals.items():
         print(f"  {name}: {low:+.2f} to {high:+.2f} dB")
     record = {
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "protocol": {
             "images": [path.name for path in paths],
             "size": size,
@@ -132,6 +146,7 @@ def bench(
         "provenance": provenance(),
         "mean": [dataclasses.asdict(row) for row in table],
         "intervals": intervals,
+        "left_out": left_out,
         "rows": rows,
     }
     output.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n")

@@ -38,8 +38,10 @@ def bench_exact(
             installed. A Transition or a Sampler, such as "jaxir.transitions:Ancestral(mix=1)", runs the denoiser that
             sees y; a function or class (denoiser, degradation) -> denoiser, or -> (denoiser, sampler), is guidance and
             gets the prior's.
-        steps: evaluations of the denoiser for each sample, equally spaced in log-SNR over the span of the process.
-        samples: draws for each problem; 19, 39, ... 99 make the 90 % interval exact.
+        steps: times, equally spaced in log-SNR over the span of the process; for most methods the evaluations of the
+            denoiser for each sample.
+        samples: draws for each problem, of a method with particles all of those of a run; 19, 39, ... 99 make the 90 %
+            interval exact.
         problems: measurements, each with its own truth.
         seed: problem i uses (seed, i), the same for every method.
         json: write all figures with their protocol and provenance.
@@ -93,7 +95,7 @@ def bench_exact(
             ):
                 draw = functools.partial(sampled, contender=contender, process=along, steps=steps)
                 try:
-                    rows.append(row(way, name, drawn, draw, evaluations=steps))
+                    rows.append(row(way, name, drawn, draw))
                 except UsageError:
                     raise
                 except (TypeError, ValueError, FloatingPointError) as error:

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from jaxir import testbeds
 from jaxir.processes import log_snr_times
 from jaxir.report.table import column
-from jaxir.samplers import sample
+from jaxir.samplers import Samples, sample
 
 if TYPE_CHECKING:
     from jaxir.cli.contenders import Contender
@@ -81,14 +81,14 @@ def cases(key: Key, make: Callable[[Key], Testbed], problems: int) -> list[Case]
     return [case(jax.random.fold_in(key, i)) for i in range(problems)]
 
 
-def floor(case: Case, samples: int) -> Images:
+def floor(case: Case, samples: int) -> Samples:
     """Draws of the exact posterior."""
-    return case.posterior.sample(jax.random.fold_in(case.key, 1), samples)
+    return Samples(case.posterior.sample(jax.random.fold_in(case.key, 1), samples), {})
 
 
-def prior(case: Case, samples: int) -> Images:
+def prior(case: Case, samples: int) -> Samples:
     """Draws that have not seen the measurement."""
-    return case.bed.prior.sample(jax.random.fold_in(case.key, 1), samples)
+    return Samples(case.bed.prior.sample(jax.random.fold_in(case.key, 1), samples), {})
 
 
 def sampled(
@@ -98,18 +98,22 @@ def sampled(
     contender: Contender,
     process: Callable[[Lift], Process],
     steps: int,
-) -> Images:
-    """A method's draws."""
+) -> Samples:
+    """A method's draws: of one with particles, all of those of as few runs as give that many."""
     denoiser, sampler = contender(case.bed, process(case.bed.lift))
-    return sample(
+    times = log_snr_times(denoiser.process, steps)
+    first = sampler.start(denoiser, jnp.zeros(case.bed.shape), times, case.y).mean
+    population = len(first) if first.ndim == 4 else 1
+    drawn = sample(
         jax.random.fold_in(case.key, 1),
         denoiser,
         case.y,
         shape=case.bed.shape,
         sampler=sampler,
-        times=log_snr_times(denoiser.process, steps),
-        samples=samples,
-    ).images
+        times=times,
+        samples=-(-samples // population),
+    )
+    return Samples(drawn.images[:samples], drawn.diagnostics)
 
 
 def judge(
@@ -117,10 +121,9 @@ def judge(
     process: str,
     method: str,
     problems: Sequence[Case],
-    draw: Callable[[Case, int], Images],
+    draw: Callable[[Case, int], Samples],
     *,
     samples: int,
-    evaluations: int | None = None,
     moved: Callable[[], None] = lambda: None,
 ) -> Exact:
     """A row of the table.
@@ -132,15 +135,14 @@ def judge(
         problems: what is drawn from.
         draw: the method.
         samples: for each problem.
-        evaluations: of the denoiser, for each sample.
         moved: called after each problem.
     """
     began, found = time.perf_counter(), []
     for case in problems:
-        images = jax.block_until_ready(draw(case, samples))
-        found.append(_measure(jax.random.fold_in(case.key, 2), images, case))
+        drawn = jax.block_until_ready(draw(case, samples))
+        found.append(_measure(jax.random.fold_in(case.key, 2), drawn.images, case))
         moved()
-    seconds = time.perf_counter() - began
+    seconds, evaluations = time.perf_counter() - began, drawn.diagnostics.get("evaluations")
     scores: Scores = jax.tree.map(lambda *values: jnp.stack(values), *found)
     spectrum = None if scores.whitened is None else jnp.linalg.eigvalsh(scores.whitened.mean(0))
     cover = testbeds.coverage(scores.rank, samples)
@@ -158,7 +160,7 @@ def judge(
         coverage_low=float(cover.low),
         coverage_high=float(cover.high),
         uniformity=float(testbeds.uniformity(scores.rank, samples)),
-        evaluations=evaluations,
+        evaluations=None if evaluations is None else int(evaluations),
         seconds=seconds,
     )
 

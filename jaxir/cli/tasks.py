@@ -1,4 +1,4 @@
-"""The four standard tasks of `jaxir demo` and `jaxir bench`: how a photo is spoiled, and what to compare with."""
+"""The standard tasks of `jaxir demo` and `jaxir bench`: how a photo is spoiled, and what to compare with."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from jaxir import classical
 from jaxir.degradations import (
     Degradation,
     GaussianNoise,
+    Identity,
     bicubic_downsample,
     box_mask,
+    gaussian_blur,
     motion_blur,
     random_mask,
 )
@@ -59,6 +61,24 @@ def _tv(weight: float) -> Restorer:
 
 
 TASKS = {
+    "denoise": Task(
+        "noise alone",
+        lambda key, shape: _noisy(Identity(shape)),
+        _as_is,
+        {"TV": _tv(0.905)},
+    ),
+    "bicubic2": Task(
+        "2 times smaller",
+        lambda key, shape: _noisy(bicubic_downsample(shape, 2)),
+        classical.bicubic,
+        {"TV": _tv(0.16)},
+    ),
+    "gaussian": Task(
+        "Gaussian blur of 1.6 px",
+        lambda key, shape: _noisy(gaussian_blur(shape, 1.6)),
+        _as_is,
+        {"Wiener": classical.wiener, "TV": _tv(0.226)},
+    ),
     "motion": Task(
         "motion blur, 11 px at 30 degrees",
         lambda key, shape: _noisy(motion_blur(shape, 11, 30)),

@@ -49,17 +49,19 @@ def trial(
     steps: int,
     samples: int,
     callback: Callable[[str, int, int], None] = lambda label, done, total: None,
+    refused: Callable[[str, Exception], None] | None = None,
 ) -> Iterator[Outcome]:
     """The degraded input, the classical baselines, then every method, as they are ready.
 
-    `over_baseline` is the gain over the best of the baselines.
+    `over_baseline` is the gain over the best of the baselines. A method that does not admit the task, or diverges, is
+    told to `refused` and left out; without one the error is raised.
     """
     spoil_key, sample_key = jax.random.split(key)
     degradation, y = spoil(task, spoil_key, truth)
     view = task.view(y, degradation)
     given = float(psnr(view, truth))
     yield Outcome(
-        Result(name, "input", given, None, None, float(ssim(view, truth)), None, None), view
+        Result(name, "input", given, None, None, None, float(ssim(view, truth)), None, None), view
     )
 
     baseline = -math.inf
@@ -67,26 +69,35 @@ def trial(
         image = jnp.clip(classical(y, degradation), -1, 1)
         value, score = float(psnr(image, truth)), float(ssim(image, truth))
         baseline = max(baseline, value)
-        yield Outcome(Result(name, label, value, value - given, None, score, None, None), image)
+        row = Result(name, label, value, None, value - given, None, score, None, None)
+        yield Outcome(row, image)
 
     for label, method in chosen.items():
-        drawn = restore(
-            y,
-            degradation,
-            prior=denoiser,
-            method=method,
-            steps=steps,
-            samples=samples,
-            key=sample_key,
-            callback=functools.partial(callback, label),
-        )
+        try:
+            drawn = restore(
+                y,
+                degradation,
+                prior=denoiser,
+                method=method,
+                steps=steps,
+                samples=samples,
+                key=sample_key,
+                callback=functools.partial(callback, label),
+            )
+        except (TypeError, ValueError, FloatingPointError) as error:
+            if refused is None:
+                raise
+            refused(label, error)
+            continue
         mean = jnp.clip(drawn.mean, -1, 1)
         value = float(psnr(mean, truth))
+        single = jax.vmap(lambda image: psnr(jnp.clip(image, -1, 1), truth))(drawn.images)
         evaluations = drawn.diagnostics.get("evaluations")
         row = Result(
             name,
             label,
             value,
+            float(single.mean()),
             value - given,
             value - baseline,
             float(ssim(mean, truth)),

@@ -22,7 +22,8 @@ class Result:
     Attributes:
         task: the photograph and how it was spoiled.
         method: what restored it.
-        psnr: in dB, range 2 of [-1, 1].
+        psnr: in dB, range 2 of [-1, 1]; of the mean where there are several samples.
+        single: PSNR of one sample, the mean over samples.
         over_input: PSNR over that of the degraded input, in dB.
         over_baseline: PSNR over that of the classical baseline, in dB.
         ssim: structural similarity.
@@ -33,6 +34,7 @@ class Result:
     task: str = column("task")
     method: str = column("method")
     psnr: float | None = column("PSNR dB", ".2f")
+    single: float | None = column("one sample", ".2f")
     over_input: float | None = column("over input", "+.2f")
     over_baseline: float | None = column("over baseline", "+.2f")
     ssim: float | None = column("SSIM", ".3f")

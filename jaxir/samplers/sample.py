@@ -44,7 +44,7 @@ def sample(
     """Draw images from a denoiser's law, or from its posterior where the denoiser is guided.
 
     Draw i depends on `fold_in(key, i)` alone: the same whatever `samples`, `chunk` and the number of devices, over
-    which the draws are spread where they divide.
+    which the draws are spread where they divide, or else the particles of each.
 
     Args:
         key: a JAX random key.
@@ -128,22 +128,22 @@ def _check_grid(times: Times, process: Process) -> None:
         )
 
 
-def _spread(keys: Key) -> Key:
-    """The keys over all devices, where they divide."""
+def _spread(runs: Array) -> Array:
+    """Over all devices, where they divide: the runs, or else the images of each run."""
     mesh = data_mesh()
-    return jax.device_put(keys, split(mesh)) if len(keys) % mesh.size == 0 else keys
+    for axis in range(max(1, runs.ndim - 3)):
+        if runs.shape[axis] % mesh.size == 0:
+            return jax.lax.with_sharding_constraint(runs, split(mesh, axis))
+    return runs
 
 
 @jax.jit
 def _start(
     keys: Key, denoiser: Denoiser, sampler: Sampler, like: Image, times: Times, y: Array | None
 ) -> PyTree:
-    def one(key: Key) -> PyTree:
-        law = sampler.start(denoiser, like, times, y)
-        x = law.sample(jax.random.fold_in(key, START))
-        return sampler.init(denoiser, x, times, y)
-
-    return jax.vmap(one)(keys)
+    law = sampler.start(denoiser, like, times, y)
+    draw = jax.vmap(lambda key: law.sample(jax.random.fold_in(key, START)))
+    return jax.vmap(lambda x: sampler.init(denoiser, x, times, y))(_spread(draw(keys)))
 
 
 @jax.jit

@@ -12,9 +12,10 @@ CODE = """
 from pathlib import Path
 import jax, jax.numpy as jnp, numpy as np
 from tiny_training import tiny
+from jaxir.degradations import Degradation, GaussianNoise, Mask
 from jaxir.denoisers import gaussian_denoiser
 from jaxir.processes import VP
-from jaxir.samplers import Discrete, sample
+from jaxir.samplers import Discrete, Twisted, sample
 from jaxir.training import train
 from jaxir.transitions import Ancestral
 
@@ -27,23 +28,32 @@ found = sample(
     jax.random.key(3), denoiser, shape=(4, 4, 1), samples=8, times=10, sampler=Discrete(Ancestral())
 )
 np.save(folder / "images.npy", found.images)
-print(*(len(x.sharding.device_set) for x in (state.step, found.images)))
+seen = Degradation(Mask(np.eye(4)[..., None], (4, 4, 1)), GaussianNoise(0.2))
+run = sample(
+    *(jax.random.key(4), denoiser, seen.operator(jnp.ones((4, 4, 1)))),
+    **dict(shape=(4, 4, 1), times=10, sampler=Twisted(seen, particles=16)),
+)
+np.save(folder / "particles.npy", run.images)
+assert len(run.images.addressable_shards[0].data) == 16 // jax.device_count(), "not shared out"
+print(*(len(x.sharding.device_set) for x in (state.step, found.images, run.images)))
 """
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory, run_python):
-    """{number of devices: (lines of the log, sampled images)}."""
+    """{number of devices: (lines of the log, sampled images, particles)}."""
 
     def run(devices):
         folder: Path = tmp_path_factory.mktemp(f"devices{devices}")
         code = CODE.replace("FOLDER", str(folder))
         printed = run_python(code, devices=devices, JAX_DISABLE_MOST_OPTIMIZATIONS="1")
         assert (
-            printed.split()[-2:] == [str(devices)] * 2
-        )  # the state and the draws lie on all of them
+            printed.split()[-3:] == [str(devices)] * 3
+        )  # the state, the draws and the particles lie on all of them
         log = (folder / "metrics.jsonl").read_text().splitlines()
-        return [json.loads(line) for line in log], np.load(folder / "images.npy")
+        return [json.loads(line) for line in log], *(
+            np.load(folder / f"{name}.npy") for name in ("images", "particles")
+        )
 
     return {devices: run(devices) for devices in (1, 8)}
 
@@ -63,7 +73,8 @@ def test_the_operations_of_a_step_are_counted_on_all_devices(runs):
     assert 0.9 < eight / one < 2  # each device repeats the optimiser's share
 
 
-def test_draws_on_8_devices_equal_those_on_1(runs):
-    one, eight = (runs[devices][1] for devices in (1, 8))
-    assert np.std(one, axis=0).min() > 0.01
+@pytest.mark.parametrize("which", [1, 2], ids=["draws", "particles of one run"])
+def test_images_on_8_devices_equal_those_on_1(runs, which):
+    one, eight = (runs[devices][which] for devices in (1, 8))
+    assert np.std(one, axis=0).min() > 100 * 1e-5
     np.testing.assert_allclose(eight, one, atol=1e-5)
