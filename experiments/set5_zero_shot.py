@@ -5,8 +5,9 @@ Command: python experiments/set5_zero_shot.py             about 45 minutes on on
 Result: benchmarks/results/set5_zero_shot.json, and the page that it makes, docs/scoreboards/set5_zero_shot.md.
 
 It is `jaxir bench` over the five photographs of Set5, none of which the prior has seen: the middle 64 × 64 pixels,
-noise of 0.05 of [0, 1] in every task, and one setting of a method for all tasks, its default. DDNM, RePaint, ILVR and MCG are for measurements without noise and particles need more of them than fit here:
-they are not in the table. Of DPS there are the automatic strength and the published step.
+noise of 0.05 of [0, 1] in every task, and one setting of a method for all tasks, its default. DDNM, RePaint, ILVR and
+MCG are for measurements without noise and particles need more of them than fit here: they are not in the table. Of DPS
+there are the automatic strength and the published step.
 """
 
 import argparse
@@ -138,8 +139,8 @@ def page(results: Results) -> str:
         parts += [f"## {task}: {title}", details(results, task)]
     parts += [
         "*one sample*: the mean PSNR of single samples, which is what most papers print. *over classical*: gain of the "
-        "mean over the best of the classical methods, image by image, with its 95 % bootstrap interval. *seconds*: of wall "
-        f"clock for the {protocol['samples']} samples, compilation included, on a machine that did other work too.",
+        "mean over the best of the classical methods, image by image, with its 95 % bootstrap interval. *seconds*: of "
+        f"wall clock for the {protocol['samples']} samples, compilation included, on a machine that did other work too.",
         "## What it shows",
         verdicts(claims(results)),
         origin(results),
