@@ -140,7 +140,7 @@ def page(results: Results) -> str:
     parts += [
         "*one sample*: the mean PSNR of single samples, which is what most papers print. *over classical*: gain of the "
         "mean over the best of the classical methods, image by image, with its 95 % bootstrap interval. *seconds*: of "
-        f"wall clock for the {protocol['samples']} samples, compilation included, on a machine that did other work too.",
+        f"wall clock for the {protocol['samples']} samples, compilation included, on a machine with other work too.",
         "## What it shows",
         verdicts(claims(results)),
         origin(results),

@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 
 _SUBMODULES = (
     "classical",
+    "codecs",
     "data",
     "degradations",
     "denoisers",
@@ -26,6 +27,7 @@ _SUBMODULES = (
     "gaussian",
     "guidance",
     "integrate",
+    "least_squares",
     "linear",
     "losses",
     "mesh",

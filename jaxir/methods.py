@@ -18,6 +18,7 @@ from jaxir.guidance import (
     DDRM,
     DPS,
     MMPS,
+    PSLD,
     TMPD,
     DDNMPlus,
     DiffPIR,
@@ -34,6 +35,7 @@ from jaxir.samplers import (
     EnKG,
     MCGDiff,
     REDDiff,
+    ReSample,
     Sampler,
     Travel,
     Twisted,
@@ -99,6 +101,24 @@ def dps_published(
     Source: [chung2023dps] Algorithm 1.
     """
     return denoiser, Discrete(PublishedDPS(Ancestral(), degradation, scale))
+
+
+def psld(
+    denoiser: Denoiser, degradation: Degradation, *, scale: float = 1.0, gluing: float = 0.1
+) -> tuple[Denoiser, Sampler]:
+    """PSLD: published DPS for a prior of latents, with a second gradient towards what an image encodes to.
+
+    Both weights depend on the task and the number of steps, as that of `dps_published` does.
+
+    Example:
+        >>> latent = codec.through(degradation)
+        >>> samples = restore(y, latent, prior=latent_prior, method=psld)
+        >>> restored = samples.map(codec.decode)
+        >>> restored.mean, restored.std
+
+    Source: [rout2023psld] Algorithm 2.
+    """
+    return denoiser, Discrete(PSLD(Ancestral(), degradation, scale, gluing))
 
 
 def ddnm(
@@ -200,6 +220,21 @@ def daps(
     Source: [zhang2025daps] Algorithm 1.
     """
     return denoiser, DAPS(degradation, flow, langevin)
+
+
+def resample(
+    denoiser: Denoiser,
+    degradation: Degradation,
+    *,
+    strength: float = 40.0,
+    every: int = 10,
+    eta: float = 0.0,
+) -> tuple[Denoiser, Sampler]:
+    """ReSample: at every `every`-th step the estimate is made to explain y, for a prior of latents as for `psld`.
+
+    Source: [song2024resample] Algorithm 1.
+    """
+    return denoiser, ReSample(degradation, DDIM(eta), strength, every)
 
 
 def reddiff(

@@ -10,6 +10,7 @@ from jaxir.guidance.guided import Guided
 from jaxir.guidance.mmps import MMPS
 from jaxir.guidance.pigdm import PiGDM
 from jaxir.guidance.plug_and_play import ADMM
+from jaxir.guidance.psld import PSLD
 from jaxir.guidance.replacement import Replacement
 from jaxir.guidance.tmpd import TMPD
 
@@ -19,6 +20,7 @@ __all__ = [
     "DDRM",
     "DPS",
     "MMPS",
+    "PSLD",
     "TMPD",
     "Classifier",
     "ClassifierFree",

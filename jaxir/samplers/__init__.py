@@ -24,6 +24,7 @@ from jaxir.samplers.mixing import effective_sample_size, r_hat
 from jaxir.samplers.particle_gibbs import Chains, ParticleGibbs, run_chains
 from jaxir.samplers.predictor_corrector import PredictorCorrector
 from jaxir.samplers.red_diff import REDDiff
+from jaxir.samplers.resample import ReSample
 from jaxir.samplers.sample import Callback, sample
 from jaxir.samplers.sampler import Sampler
 from jaxir.samplers.samples import Samples
@@ -53,6 +54,7 @@ __all__ = [
     "PredictorCorrector",
     "ProbabilityFlow",
     "REDDiff",
+    "ReSample",
     "ReverseSDE",
     "Sampler",
     "Samples",

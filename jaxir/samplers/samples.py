@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import equinox as eqx
 import jax
@@ -33,6 +33,10 @@ class Samples(eqx.Module):
     diagnostics: dict[str, float]
     unknowns: PyTree = None
     runs: int | None = eqx.field(static=True, default=None)
+
+    def map(self, f: Callable[[Image], Image]) -> Samples:
+        """The same draws with `f` applied to each image: `samples.map(codec.decode)` decodes latents."""
+        return eqx.tree_at(lambda samples: samples.images, self, jax.vmap(f)(self.images))
 
     @property
     def finite(self) -> Bool[Array, " n"]:
