@@ -31,8 +31,8 @@ def total_variation(
     Args:
         y: the measurement.
         degradation: a linear operator with Gaussian noise.
-        weight: λ/σ, tuned on training photographs at a noise of 0.05 of [0, 1]: 0.2263 for motion
-            blur, 0.16 for ×4 downsampling, anything below 0.2 for 92 % missing pixels, 0.9 for a
+        weight: λ/σ, tuned on training photographs at a noise of 0.05 of [0, 1]: 0.2263 for
+            blurs, 0.32 and 0.16 for ×2 and ×4 downsampling, anything below 0.2 for 92 % missing pixels, 0.9 for a
             hole in an image that is otherwise seen, 0.9 to 1.3 for denoising (from
             benchmarks/tune_classical.py).
         steps: of the algorithm; each costs one `solve` of the operator.

@@ -71,7 +71,7 @@ TASKS = {
         "2 times smaller",
         lambda key, shape: _noisy(bicubic_downsample(shape, 2)),
         classical.bicubic,
-        {"TV": _tv(0.16)},
+        {"TV": _tv(0.32)},
     ),
     "gaussian": Task(
         "Gaussian blur of 1.6 px",
