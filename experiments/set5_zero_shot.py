@@ -7,7 +7,7 @@ Result: benchmarks/results/set5_zero_shot.json, and the page that it makes, docs
 It is `jaxir bench` over the five photographs of Set5, none of which the prior has seen: the middle 64 × 64 pixels,
 noise of 0.05 of [0, 1] in every task, and one setting of a method for all tasks, its default. DDNM, RePaint, ILVR and
 MCG are for measurements without noise and particles need more of them than fit here: they are not in the table. Of DPS
-there are the automatic strength and the published step.
+there is the automatic strength, which benchmarks/strength.py holds against the published step.
 """
 
 import argparse
@@ -29,15 +29,12 @@ METHODS = (
     "diffpir",
     "mmps",
     "pigdm",
-    "tmpd",
     "dps",
-    "dps_published",
     "ddrm",
     "ddnm_plus",
     "daps",
-    "dpir",
-    "admm",
     "reddiff",
+    "dpir",
 )
 
 

@@ -227,10 +227,12 @@ def resample(
     degradation: Degradation,
     *,
     strength: float = 40.0,
-    every: int = 10,
+    every: int = 1,
     eta: float = 0.0,
 ) -> tuple[Denoiser, Sampler]:
     """ReSample: at every `every`-th step the estimate is made to explain y, for a prior of latents as for `psld`.
+
+    The paper has every 10th of 500 steps, which is as often as every one of 50.
 
     Source: [song2024resample] Algorithm 1.
     """

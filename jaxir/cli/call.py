@@ -12,6 +12,9 @@ from jaxir.cli.errors import UsageError, unknown
 
 _CALL = re.compile(r"\s*([A-Za-z_][\w-]*)\s*(?:\((.*)\))?\s*")
 
+_COMMA = re.compile(r",(?![^()]*\))")
+"""One that separates arguments of this call, not of one within it."""
+
 
 class Call(NamedTuple):
     """A parsed call."""
@@ -41,7 +44,7 @@ def parse_call(text: str) -> Call:
     if not match or text.count("(") != text.count(")"):
         raise UsageError(f"cannot read {text!r}: write name, name(1, 2) or name(size=3)")
     positional, named = [], {}
-    for part in filter(None, (part.strip() for part in (match[2] or "").split(","))):
+    for part in filter(None, (part.strip() for part in _COMMA.split(match[2] or ""))):
         key, equals, value = part.partition("=")
         if equals:
             named[key.strip()] = _literal(value.strip())

@@ -8,19 +8,28 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from jaxir.cli.call import bind, parse_call
+from jaxir.cli.errors import UsageError
 
 if TYPE_CHECKING:
     from jaxir.methods import Method
 
+PYTHON_ONLY = {
+    "blind_dps": "needs a prior of kernels: in Python, functools.partial(jaxir.methods.blind_dps, kernels=...), or em "
+    "here, which needs none",
+}
+"""Methods that no command line can hold, and what to do instead."""
+
 
 def known() -> dict[str, Callable]:
-    """Every method of `jaxir.methods` by its name."""
+    """Every method of `jaxir.methods` by its name, but for those that need what no command line can hold."""
     from jaxir import methods
 
     return {
         name: value
         for name, value in vars(methods).items()
-        if inspect.isfunction(value) and value.__module__ == methods.__name__
+        if inspect.isfunction(value)
+        and value.__module__ == methods.__name__
+        and name not in PYTHON_ONLY
     }
 
 
@@ -31,6 +40,8 @@ def parse_method(text: str) -> Method:
         UsageError: if the name or a hyper-parameter is unknown.
     """
     call, methods = parse_call(text), known()
+    if call.name in PYTHON_ONLY:
+        raise UsageError(f"{call.name} {PYTHON_ONLY[call.name]}")
     bind(call, methods, "method", None, None)
     parameters = inspect.signature(methods[call.name]).parameters
     named = {

@@ -51,7 +51,8 @@ def restore(
         prior: weights, by name or folder.
         save_samples: also write NAME.sample-1.png, ...; of a method with particles NAME.sample-1-1.png, ..., the run
             and the particle.
-        save_std: also write NAME.std.png, the deviation over samples, white at its largest.
+        save_std: also write NAME.std.png, the deviation over samples, white at its largest. A blind method writes
+            NAME.kernel.png as well, the kernel that it found.
         force: write over files that exist.
     """
     from jaxir.cli.degradations import parse_degradation
@@ -71,6 +72,7 @@ def restore(
         return [
             *(_sample_file(out, *numbers) for run in runs for numbers in ((run,), (run, 1))),
             *([_std_file(out)] if save_std else []),
+            _kernel_file(out),  # of a blind method
         ]
 
     found = pairs(source, output, force=force, beside=beside)
@@ -82,6 +84,7 @@ def restore(
     from jaxir.cli.progress import progress
     from jaxir.data import read_image, write_image
     from jaxir.restoration import restore as restore_image
+    from jaxir.samplers import with_kernel
 
     denoiser = jaxir.load(prior)
 
@@ -117,6 +120,10 @@ def restore(
             for run, particle in itertools.product(range(runs), range(particles)):
                 numbers = (run + 1, particle + 1) if particles > 1 else (run + 1,)
                 write(_sample_file(out, *numbers), result.chains[run, particle])
+        if result.unknowns is not None:  # of a blind method: the kernel it found, not the guess
+            kernel = jnp.mean(result.unknowns, axis=0)
+            plan = with_kernel(plan, kernel)
+            write(_kernel_file(out), 2 * kernel[..., None] / jnp.max(kernel) - 1)
         said = [f"{out}: {result.diagnostics['seconds']:.1f} s", _fit(known, plan, y, result.mean)]
         if save_std:
             spread = jnp.mean(result.std, axis=-1, keepdims=True)
@@ -136,12 +143,17 @@ def _std_file(out: Path) -> Path:
     return out.with_name(f"{out.stem}.std.png")
 
 
+def _kernel_file(out: Path) -> Path:
+    return out.with_name(f"{out.stem}.kernel.png")
+
+
 def _fit(recipe: Recipe, plan: Degradation, y: Image, restored: Image) -> str:
     """How far a restoration is from what was measured, and how far the noise lets it be."""
     import jax.numpy as jnp
 
     mean = plan(restored)
-    seen = plan.operator.clean(jnp.ones_like(y)) != 0
+    clean = plan.operator.clean
+    seen = clean(jnp.ones_like(y)) != clean(jnp.zeros_like(y))
 
     def level(values: float | Array) -> float:
         return float(jnp.sqrt(jnp.mean(jnp.broadcast_to(values, y.shape) ** 2, where=seen))) / 2

@@ -83,6 +83,11 @@ class Affine(Operator):
         y = self.linear.apply(x)
         return y + self.offset.astype(y.dtype)
 
+    def clean(self, y: Measurement) -> Measurement:
+        """c where y says nothing about the image."""
+        offset = self.offset.astype(y.dtype)
+        return self.linear.clean(y - offset) + offset
+
     @property
     def linear_part(self) -> Linear:
         """A."""

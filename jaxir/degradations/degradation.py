@@ -60,7 +60,7 @@ class Degradation(eqx.Module):
         linear = self.operator.linear_part
         if linear is None or linear is self.operator or not isinstance(self.noise, GaussianNoise):
             return self, y
-        offset = self.operator(jnp.zeros(self.operator.shape))
+        offset = self.operator(jnp.zeros(self.operator.shape, y.real.dtype))
         return Degradation(linear, self.noise), y - offset
 
     def expect_measurement(self, y: Measurement) -> None:

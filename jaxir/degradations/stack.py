@@ -45,6 +45,11 @@ class Stacked(Operator):
         """Each of them."""
         return _vector([operator.apply(x) for operator in self.operators])
 
+    def clean(self, y: Float[Array, " n"]) -> Float[Array, " n"]:
+        """Each part as its operator has it."""
+        parts = zip(self.operators, self.split(y), strict=True)
+        return _vector([operator.clean(part) for operator, part in parts])
+
     def join(self, parts: Sequence[Measurement]) -> Float[Array, " n"]:
         """Separate measurements as the vector that this operator returns.
 

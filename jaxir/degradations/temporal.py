@@ -129,6 +129,10 @@ class Frames(Operator):
         """A of each frame."""
         return jax.vmap(lambda image: self.operator.apply(image))(x)
 
+    def clean(self, y: Measurement) -> Measurement:
+        """That of each frame."""
+        return jax.vmap(lambda part: self.operator.clean(part))(y)
+
     @property
     def linear_part(self) -> Linear | None:
         """The image's, on every frame."""
@@ -150,6 +154,10 @@ class LinearFrames(Linear):
     def apply(self, x: Clip) -> Measurement:
         """A of each frame."""
         return jax.vmap(lambda image: self.operator.apply(image))(x)
+
+    def clean(self, y: Measurement) -> Measurement:
+        """That of each frame."""
+        return jax.vmap(lambda part: self.operator.clean(part))(y)
 
     def solve(self, v: Clip, rho: float | Scalar) -> Clip:
         """(AᴴA + ρ I)⁻¹ of each frame."""
@@ -175,6 +183,10 @@ class SpectralFrames(Spectral):
     def apply(self, x: Clip) -> Measurement:
         """A of each frame."""
         return jax.vmap(lambda image: self.operator.apply(image))(x)
+
+    def clean(self, y: Measurement) -> Measurement:
+        """That of each frame."""
+        return jax.vmap(lambda part: self.operator.clean(part))(y)
 
     @property
     def spectrum(self) -> Array:

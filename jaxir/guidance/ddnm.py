@@ -11,9 +11,10 @@ from jaxtyping import Array, PyTree
 
 from jaxir import expect
 from jaxir.degradations import Degradation
+from jaxir.degradations.linear_gaussian import require_linear_gaussian
 from jaxir.denoisers import Denoiser, Estimate
 from jaxir.gaussian import Gaussian
-from jaxir.guidance.guided import Guided, require_linear_gaussian, require_uncoupled
+from jaxir.guidance.guided import Guided, require_uncoupled
 from jaxir.transitions import Step, Transition
 from jaxir.typing import Image, Measurement, Scalar
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, PyTree
 
 from jaxir.degradations import Degradation
 from jaxir.denoisers import Denoiser, Estimate
+from jaxir.expect import known
 from jaxir.gaussian import Gaussian
 from jaxir.guidance.guided import Guided, require_uncoupled
 from jaxir.transitions import Correlated, Step, Transition
@@ -46,10 +48,14 @@ class DPS(Guided):
 
     def __check_init__(self) -> None:
         sigma = getattr(self.degradation.noise, "sigma", 1.0)
-        if not isinstance(sigma, jax.core.Tracer) and sigma == 0:
+        if known(sigma) and not np.all(sigma):
             raise ValueError(
                 "DPS got a degradation without noise, whose log-likelihood is not finite: "
                 "give it a small sigma, or use PublishedDPS or DDNM"
+            )
+        if self.scale is not None and known(self.scale) and self.scale < 0:
+            raise ValueError(
+                f"scale is {self.scale}, expected at least 0, or None to have it found"
             )
 
     def estimate(self, x: Image, t: Scalar, y: Measurement | None = None) -> Estimate:
@@ -68,8 +74,12 @@ class DPS(Guided):
         return estimate._replace(x0_hat=estimate.x0_hat + scale * correction, info=info)
 
     def _strength(self, y: Measurement, x0_hat: Image, correction: Image) -> Scalar:
-        """min(1, 2 γ*); 0 where the correction, by a Jacobian that is not symmetric, leads downhill."""
-        mean, push = jax.jvp(self.degradation.operator, (x0_hat,), (correction,))
+        """min(1, 2 γ*); 0 where the correction, by a Jacobian that is not symmetric, leads downhill.
+
+        The product with A is the pullback's own pullback, so that an operator needs a derivative in one mode only.
+        """
+        mean, pull = jax.vjp(self.degradation.operator, x0_hat)
+        (push,) = jax.vjp(lambda u: pull(u)[0], jnp.zeros_like(mean))[1](correction)
 
         def along(step: Scalar) -> Scalar:
             return self.degradation.noise.log_prob(y, mean + step * push)

@@ -14,8 +14,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from jaxir import expect
-from jaxir.degradations import Degradation, GaussianNoise, Linear, Operator, check_operator
+from jaxir.degradations import Degradation
 from jaxir.denoisers import Denoiser
 from jaxir.processes import Process
 from jaxir.typing import Image, Measurement, Scalar
@@ -67,38 +66,6 @@ class Guided(Denoiser):
         """σ²/a, from the gradient of log p(y | x_t) to the estimate of x0."""
         a, _, sigma = self.process.coefficients(t)
         return sigma**2 / a
-
-
-def require_linear_gaussian(method: str, degradation: Degradation) -> None:
-    """Refuse a degradation that a closed-form closure does not cover.
-
-    Raises:
-        TypeError: if its operator is not linear or its noise not Gaussian.
-    """
-    if not isinstance(degradation.noise, GaussianNoise):
-        raise TypeError(
-            f"{method} needs Gaussian noise, got {type(degradation.noise).__name__}: use DPS, "
-            "which takes any log-likelihood"
-        )
-    operator = degradation.operator
-    if not isinstance(operator, Linear):
-        raise TypeError(
-            f"{method} needs a linear operator, got {type(operator).__name__}: {_way_out(operator)}"
-        )
-
-
-def _way_out(operator: Operator) -> str:
-    """What to do about an operator that is not `Linear`, by how far from linear it is."""
-    if operator.linear_part is not None:
-        return "take c out of A x + c, degradation, y = degradation.without_offset(y)"
-    advice = "use DPS, which takes any differentiable one"
-    if not expect.known(*jax.tree.leaves(operator)):
-        return advice
-    with jax.ensure_compile_time_eval():  # a method may be made inside jit
-        report = check_operator(operator)
-    if report.linearity <= report.tolerance:
-        return f"it is linear to {report.linearity:.0e}, so make it with from_linear_function"
-    return f"{advice} (linearity: {report.linearity:.2e} is above {report.tolerance:.2e})"
 
 
 def require_uncoupled(method: str, process: Process) -> None:

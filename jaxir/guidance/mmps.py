@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxir.degradations import Degradation, Spectral
+from jaxir.degradations.linear_gaussian import require_linear_gaussian
 from jaxir.denoisers import Denoiser, Estimate
-from jaxir.guidance.guided import Guided, noise_level, pullback, require_linear_gaussian
+from jaxir.guidance.guided import Guided, noise_level, pullback
 from jaxir.typing import Image, Measurement, Scalar
 
 

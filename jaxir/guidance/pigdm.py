@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from jaxir import expect
 from jaxir.degradations import Degradation
+from jaxir.degradations.linear_gaussian import require_linear_gaussian
 from jaxir.denoisers import Denoiser, Estimate
 from jaxir.guidance.guided import (
     Guided,
     noise_level,
     pullback,
-    require_linear_gaussian,
 )
 from jaxir.typing import Image, Measurement, Scalar
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxir.degradations import Degradation
+from jaxir.degradations.linear_gaussian import require_linear_gaussian
 from jaxir.denoisers import Denoiser, Estimate
-from jaxir.guidance.guided import Guided, noise_level, pullback, require_linear_gaussian
+from jaxir.guidance.guided import Guided, noise_level, pullback
 from jaxir.typing import Image, Measurement, Scalar
 
 

@@ -13,7 +13,7 @@ from jaxir.degradations import Degradation
 from jaxir.denoisers import Denoiser, Estimate, on
 from jaxir.gaussian import Gaussian
 from jaxir.samplers.blur_kernel import Kernel, kernel_of, unit_kernel, with_kernel
-from jaxir.samplers.sampler import Sampler
+from jaxir.samplers.sampler import Sampler, twentieths
 from jaxir.transitions import Ancestral, Correlated
 from jaxir.typing import Image, Key, Scalar, Times
 
@@ -57,8 +57,7 @@ class BlindDPS(Sampler):
 
     def windows(self, count: int) -> Sequence[tuple[int, int]]:
         """About twenty windows."""
-        size = -(-count // 20)
-        return [(start, min(start + size, count)) for start in range(0, count, size)]
+        return twentieths(count)
 
     def report(self, times: Times) -> dict[str, float]:
         """One evaluation and one pullback of each denoiser at each time."""

@@ -25,7 +25,7 @@ from jaxir import expect, integrate
 from jaxir.denoisers import Denoiser, Estimate
 from jaxir.integrate import Equation, Solver
 from jaxir.processes import Process
-from jaxir.samplers.sampler import Sampler
+from jaxir.samplers.sampler import Sampler, twentieths
 from jaxir.typing import Image, Images, Key, Scalar, Times
 
 
@@ -99,8 +99,7 @@ class Continuous(Sampler):
         """About twenty windows of fixed steps; one where the steps are adaptive."""
         if self.tolerance is not None or count < 2:
             return super().windows(count)
-        size = -(-(count - 1) // 20)
-        return [(start, min(start + size, count - 1)) for start in range(0, count - 1, size)]
+        return twentieths(count - 1)
 
     def init(self, denoiser: Denoiser, x: Image, times: Times, y: Array | None) -> PyTree:
         """(w, number of steps, number of windows)."""

@@ -13,7 +13,7 @@ from jaxtyping import Array, PyTree
 from jaxir import expect
 from jaxir.degradations import Degradation, LaplaceNoise
 from jaxir.denoisers import Denoiser, Estimate
-from jaxir.samplers.sampler import Sampler
+from jaxir.samplers.sampler import Sampler, twentieths
 from jaxir.typing import Image, Key, Scalar, Times
 
 
@@ -62,8 +62,7 @@ class DAPS(Sampler):
 
     def windows(self, count: int) -> Sequence[tuple[int, int]]:
         """About twenty windows."""
-        size = -(-count // 20)
-        return [(start, min(start + size, count)) for start in range(0, count, size)]
+        return twentieths(count)
 
     def report(self, times: Times) -> dict[str, float]:
         """`flow` evaluations at each time."""

@@ -14,7 +14,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from jaxir import expect
-from jaxir.degradations import Degradation, GaussianNoise, Linear
+from jaxir.degradations import Degradation
+from jaxir.degradations.linear_gaussian import require_linear_gaussian
 from jaxir.denoisers import Denoiser, Estimate
 from jaxir.samplers.blur_kernel import Kernel, kernel_of, on_simplex, with_kernel
 from jaxir.samplers.sample import START
@@ -53,12 +54,7 @@ class DiffusionEM(Sampler):
 
     def __check_init__(self) -> None:
         kernel_of(self.degradation)
-        operator, noise = self.degradation.operator, self.degradation.noise
-        if not isinstance(operator, Linear) or not isinstance(noise, GaussianNoise):
-            raise TypeError(
-                f"DiffusionEM needs a linear operator and Gaussian noise, got {type(operator).__name__} and "
-                f"{type(noise).__name__}: use BlindDPS"
-            )
+        require_linear_gaussian("DiffusionEM", self.degradation, otherwise="BlindDPS")
         for name in ("draws", "rounds", "steps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected at least 1")

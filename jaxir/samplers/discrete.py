@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from jaxir.denoisers import Denoiser, Estimate
-from jaxir.samplers.sampler import Sampler
+from jaxir.samplers.sampler import Sampler, twentieths
 from jaxir.transitions import DDIM, Transition
 from jaxir.typing import Image, Key, Scalar, Times
 
@@ -35,8 +35,7 @@ class Discrete(Sampler):
 
     def windows(self, count: int) -> Sequence[tuple[int, int]]:
         """About twenty windows."""
-        size = -(-count // 20)
-        return [(start, min(start + size, count)) for start in range(0, count, size)]
+        return twentieths(count)
 
     def report(self, times: Times) -> dict[str, float]:
         """Evaluations of the denoiser for each image."""

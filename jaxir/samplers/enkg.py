@@ -18,8 +18,9 @@ from jaxtyping import Array, Float, PyTree
 from jaxir.degradations import Degradation
 from jaxir.denoisers import Denoiser, Estimate
 from jaxir.gaussian import Gaussian
-from jaxir.samplers.sampler import Sampler
-from jaxir.transitions import DDIM
+from jaxir.processes import Process
+from jaxir.samplers.sampler import Sampler, expect_signal, twentieths
+from jaxir.transitions import DDIM, DPMSolver
 from jaxir.typing import Image, Images, Key, Measurement, Scalar, Times
 
 
@@ -54,12 +55,15 @@ class EnKG(Sampler):
 
     def windows(self, count: int) -> Sequence[tuple[int, int]]:
         """About twenty windows."""
-        size = -(-count // 20)
-        return [(start, min(start + size, count)) for start in range(0, count, size)]
+        return twentieths(count)
 
     def report(self, times: Times) -> dict[str, float]:
         """`flow` + 1 evaluations at each time, for each particle; no gradient."""
         return {"evaluations": len(times) * (self.flow + 1)}
+
+    def check(self, process: Process, times: Times) -> None:
+        """Refuse a grid that begins where no step of the flow can, at ℓ = −∞."""
+        expect_signal("EnKG", process, times)
 
     def start(self, denoiser: Denoiser, like: Image, times: Times, y: Array | None) -> Gaussian:
         """Independent first states.
@@ -105,15 +109,17 @@ class EnKG(Sampler):
         return Estimate(state[1])
 
     def _image(self, denoiser: Denoiser, x: Image, t: Scalar, end: Scalar) -> Image:
-        """x̂0: the flow from t to `end`, in equal steps of log-SNR, and D there."""
-        process = denoiser.process
+        """x̂0: the flow from t to `end` by DPM-Solver++(2M), in equal steps of log-SNR, and D there."""
+        process, solver = denoiser.process, DPMSolver()
         path = process.time(jnp.linspace(process.log_snr(t), process.log_snr(end), self.flow))
 
-        def follow(i: Scalar, x: Image) -> Image:
+        def follow(i: Scalar, state: tuple[Image, PyTree]) -> tuple[Image, PyTree]:
+            x, past = state
             estimate = Estimate(denoiser(x, path[i]))
-            return DDIM().advance(process, None, x, estimate, path[i], path[i + 1])[0].mean
+            law, past = solver.advance(process, past, x, estimate, path[i], path[i + 1])
+            return law.mean, past
 
-        x = jax.lax.fori_loop(0, self.flow - 1, follow, x)
+        x, _ = jax.lax.fori_loop(0, self.flow - 1, follow, (x, solver.init(x)))
         return denoiser(x, path[-1])
 
 
@@ -137,10 +143,12 @@ def kalman_step(
     centre = jnp.mean(seen, axis=0)
     rows = ((seen - centre) / noise).reshape(len(x), -1)
     innovation = ((y - centre) / noise).ravel()
+    if jnp.iscomplexobj(rows):
+        rows = jnp.concatenate([rows.real, rows.imag], axis=1)
+        innovation = jnp.concatenate([innovation.real, innovation.imag])
     with jax.default_matmul_precision("highest"):
-        values, basis = jnp.linalg.eigh((rows.conj() @ rows.T).real)
-        values = jnp.maximum(values, 0.0) + len(x) - 1
-        pull = basis @ (basis.T @ (rows.conj() @ innovation).real / values)
-        shrink = (basis * jnp.sqrt((len(x) - 1) / values)) @ basis.T
-        mean = jnp.mean(x, axis=0)
-        return mean + jnp.tensordot(shrink + pull, x - mean, 1)
+        # not the eigenvectors of rows rowsᵀ, whose rounding is that of the largest value squared
+        basis, values, across = jnp.linalg.svd(rows, full_matrices=False)
+        pull = basis @ (values / (values**2 + len(x) - 1) * (across @ innovation))
+        less = jnp.sqrt((len(x) - 1) / (values**2 + len(x) - 1)) - 1
+        return x + jnp.tensordot((basis * less) @ basis.T + pull, x - jnp.mean(x, axis=0), 1)

@@ -15,12 +15,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from jaxir import expect
-from jaxir.degradations import Degradation, GaussianNoise, Linear
+from jaxir.degradations import Degradation
+from jaxir.degradations.linear_gaussian import require_linear_gaussian
 from jaxir.denoisers import Denoiser, Estimate
 from jaxir.gaussian import Gaussian
 from jaxir.processes import Process
 from jaxir.samplers.resampling import effective_size, systematic
-from jaxir.samplers.sampler import Sampler
+from jaxir.samplers.sampler import Sampler, twentieths
 from jaxir.transitions import Ancestral
 from jaxir.typing import Image, Images, Key, Measurement, Scalar, Times
 
@@ -61,17 +62,11 @@ class FPS(Sampler):
         expect.share("threshold", self.threshold)
         if self.particles < 1:
             raise ValueError(f"particles is {self.particles}, expected at least 1")
-        operator, noise = self.degradation.operator, self.degradation.noise
-        if not isinstance(operator, Linear) or not isinstance(noise, GaussianNoise):
-            raise TypeError(
-                f"FPS needs a linear operator and Gaussian noise, got {type(operator).__name__} and "
-                f"{type(noise).__name__}: use DPS, DAPS or EnKG"
-            )
+        require_linear_gaussian("FPS", self.degradation, otherwise="DPS, DAPS or EnKG")
 
     def windows(self, count: int) -> Sequence[tuple[int, int]]:
         """About twenty windows."""
-        size = -(-count // 20)
-        return [(start, min(start + size, count)) for start in range(0, count, size)]
+        return twentieths(count)
 
     def report(self, times: Times) -> dict[str, float]:
         """One evaluation at each time, for each particle; no gradient."""

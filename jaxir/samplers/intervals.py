@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from jaxir.denoisers import Denoiser, Estimate
-from jaxir.samplers.sampler import Sampler
+from jaxir.samplers.sampler import Sampler, twentieths
 from jaxir.typing import Image, Key, Scalar, Times
 
 
@@ -65,9 +65,7 @@ class Intervals(Sampler):
 
     def windows(self, count: int) -> Sequence[tuple[int, int]]:
         """About twenty windows."""
-        moves = self.moves(count)
-        size = max(1, -(-moves // 20))
-        return [(start, min(start + size, moves)) for start in range(0, moves, size)]
+        return twentieths(self.moves(count))
 
     def report(self, times: Times) -> dict[str, float]:
         """Evaluations of the denoiser for each image."""

@@ -10,12 +10,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from jaxir import expect
-from jaxir.degradations import Degradation, GaussianNoise, Spectral
+from jaxir.degradations import Degradation, Spectral
+from jaxir.degradations.linear_gaussian import require_linear_gaussian
 from jaxir.denoisers import Denoiser, Estimate
 from jaxir.gaussian import Gaussian
 from jaxir.processes import Process
 from jaxir.samplers.resampling import effective_size, systematic
-from jaxir.samplers.sampler import Sampler
+from jaxir.samplers.sampler import Sampler, twentieths
 from jaxir.transitions import DDIM, Correlated
 from jaxir.typing import Image, Images, Key, Scalar, Times
 
@@ -47,17 +48,17 @@ class MCGDiff(Sampler):
         expect.positive("softness", self.softness)
         if self.particles < 2:
             raise ValueError(f"particles is {self.particles}, expected at least 2")
-        operator, noise = self.degradation.operator, self.degradation.noise
-        if not isinstance(operator, Spectral) or not isinstance(noise, GaussianNoise):
+        require_linear_gaussian("MCGDiff", self.degradation, otherwise="DPS or DAPS")
+        operator = self.degradation.operator
+        if not isinstance(operator, Spectral):
             raise TypeError(
-                f"MCGDiff needs an operator with a singular basis (Spectral) and Gaussian noise, got "
-                f"{type(operator).__name__} and {type(noise).__name__}: use Twisted, which takes any linear one"
+                f"MCGDiff needs an operator with a singular basis (Spectral), got {type(operator).__name__}: use "
+                "Twisted, which takes any linear one"
             )
 
     def windows(self, count: int) -> Sequence[tuple[int, int]]:
         """About twenty windows."""
-        size = -(-count // 20)
-        return [(start, min(start + size, count)) for start in range(0, count, size)]
+        return twentieths(count)
 
     def report(self, times: Times) -> dict[str, float]:
         """One evaluation at each time, for each particle; no gradient."""

@@ -5,6 +5,8 @@ Where nothing varies, a pixel that is known, there is nothing to disagree about.
 
 from __future__ import annotations
 
+import math
+
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
@@ -41,7 +43,9 @@ def effective_sample_size(chains: Float[Array, "m n h w c"]) -> Image:
 
     ρ_k = 1 − (W − mean over chains of the autocovariance at lag k)/V, with W the mean variance within chains and V the
     variance that counts the distance between chains too, so that chains that disagree are worth little. The sum stops
-    where two successive correlations no longer add to something positive, and does not let such pairs increase.
+    where two successive correlations no longer add to something positive, the first two left aside, and does not let
+    such pairs increase. Short chains have too little of them to tell draws that repel each other from chance: they are
+    never worth more than m n log₁₀(m n), nor are less than ten of them worth more than their number.
 
     Args:
         chains: m chains of n draws.
@@ -57,9 +61,10 @@ def effective_sample_size(chains: Float[Array, "m n h w c"]) -> Image:
     correlation = 1 - (within - covariance) / (covariance[0] + between)
     correlation = jnp.where(_varies(chains), correlation, 0.0).at[0].set(1.0)
     pairs = correlation[: n - n % 2].reshape(n // 2, 2, *chains.shape[2:]).sum(axis=1)
-    positive = jnp.cumprod(pairs > 0, axis=0)
+    positive = jnp.cumprod(pairs > 0, axis=0).at[0].set(1)
     lowest = jnp.minimum.accumulate(pairs, axis=0)
-    return m * n / (2 * jnp.sum(positive * lowest, axis=0) - 1)
+    tau = 2 * jnp.sum(positive * lowest, axis=0) - 1
+    return m * n / jnp.maximum(tau, 1 / max(1.0, math.log10(m * n)))
 
 
 def _varies(chains: Float[Array, "m n h w c"]) -> Bool[Array, "h w c"]:

@@ -30,7 +30,7 @@ from jaxir.processes import Process
 from jaxir.samplers.conditional_resampling import conditional_killing
 from jaxir.samplers.mixing import effective_sample_size
 from jaxir.samplers.resampling import effective_size
-from jaxir.samplers.sampler import Sampler
+from jaxir.samplers.sampler import Sampler, twentieths
 from jaxir.samplers.samples import Samples
 from jaxir.transitions import Ancestral, Transition
 from jaxir.typing import Image, Key, Scalar, Times
@@ -119,8 +119,7 @@ class ParticleGibbs(Sampler):
 
     def windows(self, count: int) -> Sequence[tuple[int, int]]:
         """About twenty windows of sweeps."""
-        size = -(-self.sweeps // 20)
-        return [(start, min(start + size, self.sweeps)) for start in range(0, self.sweeps, size)]
+        return twentieths(self.sweeps)
 
     def report(self, times: Times) -> dict[str, float]:
         """Evaluations of the denoiser for each image."""

@@ -14,7 +14,7 @@ from jaxir.degradations import Degradation, Linear
 from jaxir.denoisers import Denoiser, Estimate
 from jaxir.gaussian import Gaussian
 from jaxir.processes import Process
-from jaxir.samplers.sampler import Sampler
+from jaxir.samplers.sampler import Sampler, expect_signal, twentieths
 from jaxir.typing import Image, Key, Scalar, Times
 
 
@@ -44,8 +44,7 @@ class REDDiff(Sampler):
 
     def windows(self, count: int) -> Sequence[tuple[int, int]]:
         """About twenty windows."""
-        size = -(-count // 20)
-        return [(start, min(start + size, count)) for start in range(0, count, size)]
+        return twentieths(count)
 
     def report(self, times: Times) -> dict[str, float]:
         """One evaluation at each time."""
@@ -53,11 +52,7 @@ class REDDiff(Sampler):
 
     def check(self, process: Process, times: Times) -> None:
         """Refuse a grid that begins where nothing is left of the image, which a state could not tell."""
-        if not process.coefficients(times[0]).a > 0:
-            raise ValueError(
-                f"times begin at {times[0]}, where nothing is left of x0 in the state of {type(process).__name__}: "
-                "let REDDiff begin below"
-            )
+        expect_signal("REDDiff", process, times)
 
     def start(self, denoiser: Denoiser, like: Image, times: Times, y: Array | None) -> Gaussian:
         """The state of A⁺y for a linear operator, of 0 for others, without noise."""

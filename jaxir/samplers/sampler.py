@@ -19,6 +19,25 @@ from jaxir.processes import Process
 from jaxir.typing import Image, Key, Scalar, Times
 
 
+def twentieths(count: int) -> list[tuple[int, int]]:
+    """About twenty windows [start, stop) over `count` visits."""
+    size = max(1, -(-count // 20))
+    return [(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+def expect_signal(method: str, process: Process, times: Times) -> None:
+    """Refuse a grid that begins where nothing is left of the image.
+
+    Raises:
+        ValueError: if a is 0 at the first time.
+    """
+    if not process.coefficients(times[0]).a > 0:
+        raise ValueError(
+            f"times begin at {times[0]}, where nothing is left of x0 in the state of {type(process).__name__}: "
+            f"let {method} begin below"
+        )
+
+
 class Sampler(eqx.Module):
     """From a state at times[0] to an estimate of the clean image at times[-1]."""
 

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, PyTree
+from jaxtyping import Array, Bool, Float
 
 from jaxir.degradations import Degradation
+from jaxir.samplers.blur_kernel import Kernel, with_kernel
 from jaxir.samplers.mixing import effective_sample_size, r_hat
 from jaxir.typing import Image, Images, Measurement, Scalar
 
@@ -23,15 +24,14 @@ class Samples(eqx.Module):
         diagnostics: numbers about the run: `seconds`, `evaluations` of the denoiser for each image (discrete
             samplers) or `solver_steps` (continuous ones), and the largest value on the way of whatever a
             guidance reports (MMPS: `residual` of its solve).
-        unknowns: what was estimated beside the images, as arrays with one entry for each run: of a blind method the
-            blur kernels, (runs, h, w). None for most methods.
+        unknowns: of a blind method the blur kernels that it found, one for each run, (runs, h, w); None for others.
         runs: how many independent runs the images are of, those of a run one after the other; None where each image is
             a run of its own.
     """
 
     images: Images
     diagnostics: dict[str, float]
-    unknowns: PyTree = None
+    unknowns: Float[Array, "runs kh kw"] | None = None
     runs: int | None = eqx.field(static=True, default=None)
 
     def map(self, f: Callable[[Image], Image]) -> Samples:
@@ -82,21 +82,26 @@ class Samples(eqx.Module):
         """The root mean square of (y − A x)/σ_y for each image, over the values that say something about it.
 
         σ_y is the noise's deviation at A x; a complex value counts as two. A draw of the posterior has about 1: less
-        than ½ explains the noise as well, more than 1½ does not explain y.
+        than ½ explains the noise as well, more than 1½ does not explain y. Of a blind method, A has the kernel that the
+        run found.
 
         Raises:
             TypeError: if the noise has no deviation to measure with.
         """
         degradation.expect_measurement(y)
         operator, parts = degradation.operator, 2 if jnp.iscomplexobj(y) else 1
-        seen = operator.clean(jnp.ones_like(y)) != 0
+        seen = operator.clean(jnp.ones_like(y)) != operator.clean(jnp.zeros_like(y))
 
-        def misfit(x: Image) -> Scalar:
-            mean = degradation(x)
-            units = jnp.abs(y - mean) / degradation.noise.std(mean)
+        def misfit(x: Image, kernel: Kernel | None) -> Scalar:
+            found = degradation if kernel is None else with_kernel(degradation, kernel)
+            mean = found(x)
+            units = jnp.abs(y - mean) / found.noise.std(mean)
             return jnp.sqrt(jnp.mean(units**2, where=seen) / parts)
 
-        return jax.vmap(misfit)(self.images)
+        def of_run(images: Images, kernel: Kernel | None) -> Array:
+            return jax.vmap(lambda x: misfit(x, kernel))(images)
+
+        return jax.vmap(of_run)(self.chains, self.unknowns).ravel()
 
     def check(self, degradation: Degradation, y: Measurement) -> list[str]:
         """Why these samples should not be trusted, in plain words; an empty list says that nothing is wrong to see.
@@ -125,7 +130,9 @@ class Samples(eqx.Module):
             residual = self.residual(degradation, y)[self.finite]
         except TypeError:  # a noise without a deviation
             return
-        typical = float(jnp.median(residual)) if residual.size else math.nan
+        typical = float(jnp.median(residual)) if residual.size else 1.0
+        if math.isnan(typical):
+            yield "the residual is not a number: the measurement holds values that are not finite"
         if 1.5 < typical < math.inf:  # without noise there is no unit
             yield (
                 f"the images do not explain the measurement: the residual is {typical:.1f} times its noise; is the "
@@ -146,7 +153,8 @@ class Samples(eqx.Module):
                 "agreement; make them longer, or use more particles"
             )
         worth = float(jnp.median(self.effective_sample_size))
-        if worth < 10 <= runs * length:
+        # a quarter: of one number, chance takes the estimate of independent draws below it once in sixteen times
+        if worth < min(10, runs * length / 4):
             yield (
                 f"{runs * length} images are worth {worth:.1f} independent ones, for those of a run are related: use "
                 "more runs or longer ones"

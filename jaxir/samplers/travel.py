@@ -16,7 +16,7 @@ from jaxtyping import Array, Int, PyTree
 
 from jaxir.denoisers import Denoiser, Estimate
 from jaxir.samplers.discrete import Discrete
-from jaxir.samplers.sampler import Sampler
+from jaxir.samplers.sampler import Sampler, twentieths
 from jaxir.transitions import Ancestral, Transition
 from jaxir.typing import Image, Key, Scalar, Times
 
@@ -66,7 +66,7 @@ class Travel(Sampler):
 
     def windows(self, count: int) -> Sequence[tuple[int, int]]:
         """About twenty windows of the walk."""
-        return Discrete(self.transition).windows(len(self.walk(count)))
+        return twentieths(len(self.walk(count)))
 
     def report(self, times: Times) -> dict[str, float]:
         """Evaluations of the denoiser for each image."""

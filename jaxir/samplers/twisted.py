@@ -10,11 +10,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from jaxir import expect
-from jaxir.degradations import Degradation, GaussianNoise, Linear
+from jaxir.degradations import Degradation
+from jaxir.degradations.linear_gaussian import require_linear_gaussian
 from jaxir.denoisers import Denoiser, Estimate
 from jaxir.gaussian import Gaussian
 from jaxir.samplers.resampling import effective_size, systematic
-from jaxir.samplers.sampler import Sampler
+from jaxir.samplers.sampler import Sampler, twentieths
 from jaxir.transitions import Ancestral, Correlated
 from jaxir.typing import Image, Images, Key, Scalar, Times
 
@@ -47,15 +48,11 @@ class Twisted(Sampler):
         expect.share("threshold", self.threshold)
         if self.particles < 2:
             raise ValueError(f"particles is {self.particles}, expected at least 2")
-        if not isinstance(self.degradation.operator, Linear) or not isinstance(
-            self.degradation.noise, GaussianNoise
-        ):
-            raise TypeError("Twisted needs a linear operator and Gaussian noise: use DPS or DAPS")
+        require_linear_gaussian("Twisted", self.degradation, otherwise="DPS or DAPS")
 
     def windows(self, count: int) -> Sequence[tuple[int, int]]:
         """About twenty windows."""
-        size = -(-count // 20)
-        return [(start, min(start + size, count)) for start in range(0, count, size)]
+        return twentieths(count)
 
     def report(self, times: Times) -> dict[str, float]:
         """One evaluation and one pullback at each time, for each particle."""

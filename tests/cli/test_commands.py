@@ -174,8 +174,23 @@ def test_a_method_of_a_method_is_written_as_it_is():
     assert found.keywords["rounds"] == 2
     assert found.keywords["method"].func is methods.mmps
     assert found.keywords["method"].keywords == {"steps": 5}
+    found = parse_method("em(method=mmps(steps=5, eta=0.5), rounds=2)")
+    assert found.keywords["method"].keywords == {"steps": 5, "eta": 0.5}
+    assert found.keywords["rounds"] == 2
     with pytest.raises(UsageError, match="unknown method 'mmmps', did you mean 'mmps'"):
         parse_method("em(method=mmmps)")
+
+
+def test_a_method_that_no_command_line_can_hold_says_where_it_runs():
+    with pytest.raises(UsageError, match="blind_dps needs a prior of kernels: in Python"):
+        parse_method("blind_dps")
+
+
+def test_a_blind_method_writes_its_kernel_and_is_judged_by_it(done):
+    command = "restore photo.png -o x.png --degradation gaussian(1.0) --steps 2"
+    method = "em(method=diffpir(zeta=1.0), draws=2, rounds=1)"
+    assert "residual" in done(*command.split(), "--method", method)
+    assert read_image("x.kernel.png").max() == 1
 
 
 def test_models_lists_and_shows(done, tiny_prior, monkeypatch):

@@ -10,6 +10,7 @@ import pytest
 from scipy import ndimage, signal
 
 from jaxir.degradations import (
+    Affine,
     Blur,
     Crop,
     Grey,
@@ -20,12 +21,14 @@ from jaxir.degradations import (
     area_downsample,
     bicubic_downsample,
     box_mask,
+    each_frame,
     from_function,
     from_linear_function,
     gaussian_blur,
     grey,
     motion_blur,
     random_mask,
+    stack,
 )
 from jaxir.linear import conjugate_gradient
 
@@ -323,6 +326,22 @@ def test_the_residual_tells_of_too_few_steps():
     )
     assert solution.residual > 0.1
     assert conjugate_gradient(lambda x: diagonal * x, jnp.zeros(100)).residual == 0
+
+
+@pytest.mark.parametrize(
+    ("operator", "hole"),
+    [
+        (Affine(Mask(PIXELS, SHAPE), 0.3), ~PIXELS),
+        (Affine(Mask(PIXELS, SHAPE), 0.3).linear_part, ~PIXELS),
+        (stack(Mask(PIXELS, SHAPE), Identity(SHAPE)), np.stack([~PIXELS, np.zeros_like(PIXELS)])),
+        (each_frame(Mask(PIXELS, SHAPE), 2), np.stack([~PIXELS, ~PIXELS])),
+    ],
+    ids=["affine", "linear part", "stack", "frames"],
+)
+def test_a_hole_stays_a_hole_with_a_constant_in_a_stack_and_in_frames(operator, hole):
+    y = operator(draw(operator.shape))
+    hole = np.asarray(hole).reshape(y.shape)
+    np.testing.assert_allclose(operator.clean(jnp.where(hole, jnp.nan, y)), y, rtol=1e-6)
 
 
 @pytest.mark.parametrize("inner", [Blur(ODD, SHAPE), from_function(jnp.tanh, SHAPE)])

@@ -201,7 +201,7 @@ def test_what_fps_does_not_admit_is_refused(key):
         FPS(bed.degradation, threshold=2.0)
     square = Degradation(from_function(jnp.square, (1, 2, 1)), GaussianNoise(0.1))
     with pytest.raises(
-        TypeError, match="FPS needs a linear operator and Gaussian noise, got Function"
+        TypeError, match="FPS needs a linear operator, got Function: use DPS, DAPS or EnKG"
     ):
         FPS(square)
     how = {"shape": (1, 2, 1), "sampler": FPS(bed.degradation, 2), "times": 3}

@@ -226,6 +226,21 @@ def test_automatic_dps_goes_twice_to_the_top_of_the_posterior_along_its_line(x64
     assert True in met
 
 
+def test_automatic_dps_takes_an_operator_with_a_pullback_of_its_own(x64):
+    """One that has no derivative in forward mode gives the very same step."""
+    problem, t = linear_gaussian(), jnp.asarray(0.3)
+    y, x, prior = measured(problem), state(VP(), t), problem.denoiser(VP())
+
+    @jax.custom_vjp
+    def own(x):
+        return MATRIX @ x.ravel()
+
+    own.defvjp(lambda x: (own(x), None), lambda _, u: ((MATRIX.T @ u).reshape(SHAPE),))
+    found = DPS(prior, Degradation(from_function(own, SHAPE), GaussianNoise(SIGMA)))
+    expected = DPS(prior, problem.degradation)
+    chex.assert_trees_all_close(found.estimate(x, t, y), expected.estimate(x, t, y), rtol=1e-10)
+
+
 @pytest.mark.parametrize("steps", [5, 50])
 @pytest.mark.parametrize("sigma", [1e-3, 0.1, 1.0])
 def test_automatic_dps_does_not_diverge_however_precise_the_measurement(sigma, steps):
@@ -377,6 +392,11 @@ def test_a_measurement_that_is_missing_or_of_another_shape_is_refused(method, y)
         (lambda d, a: MMPS(d, a, 0), "steps is 0, expected at least 1"),
         (lambda d, a: PiGDM(d, a, 0.0), "variance is 0.0, expected a positive number"),
         (lambda d, a: DiffPIR(d, a, -1.0), "weight is -1.0, expected a positive number"),
+        (lambda d, a: DPS(d, a, -1.0), "scale is -1.0, expected at least 0"),
+        (
+            lambda d, a: DPS(d, Degradation(a.operator, GaussianNoise(jnp.array([0.1, 0.0])))),
+            "a degradation without noise",
+        ),
     ],
 )
 def test_impossible_hyper_parameters_are_refused(make, text):

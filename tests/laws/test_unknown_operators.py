@@ -27,6 +27,7 @@ from jaxir.samplers import (
     DiffusionEM,
     Discrete,
     EnKG,
+    Samples,
     kernel_of,
     on_simplex,
     sample,
@@ -164,6 +165,21 @@ def test_em_finds_the_kernel_and_restores_as_if_it_were_known():
     assert found.diagnostics["kernel_change"] < 0.05
 
 
+def test_a_blind_method_is_judged_by_the_kernel_that_it_found(key):
+    """The exact residual of the true kernel, for a run that found it, and that of another for one that did not."""
+    truth = candidates()[:2]
+    x, noise = jax.random.normal(key, SHAPE), jax.random.fold_in(key, 1)
+    known = with_kernel(flat(), jnp.asarray(truth[0], jnp.float32))
+    y = known.sample(noise, x)
+    found = Samples(jnp.stack([x, x]), {}, jnp.asarray(truth, jnp.float32), 2).residual(flat(), y)
+    right, wrong = (
+        float(jnp.sqrt(jnp.mean((y - with_kernel(flat(), jnp.asarray(k))(x)) ** 2))) / SIGMA
+        for k in truth
+    )
+    np.testing.assert_allclose(found, [right, wrong], rtol=1e-5)
+    assert right < 1.1 < wrong  # 1,024 values: 1 within 0.022
+
+
 def test_one_round_of_em_is_the_method_itself():
     """Draw j of a run with key k has the key fold_in(k, j), as `sample` gives it."""
     bed, _, _ = scene()
@@ -294,7 +310,8 @@ def test_what_blind_methods_do_not_admit_is_refused(key):
         Degradation(flat().operator, LaplaceNoise(SIGMA)),
     ):
         with pytest.raises(
-            TypeError, match="DiffusionEM needs a linear operator and Gaussian noise"
+            TypeError,
+            match=r"DiffusionEM needs (a linear operator|Gaussian noise), got .* use BlindDPS",
         ):
             DiffusionEM(degradation, unguided)
     with pytest.raises(ValueError, match="rounds is 0, expected at least 1"):

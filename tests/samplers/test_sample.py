@@ -64,6 +64,23 @@ def test_independent_draws_are_worth_their_number_and_have_no_r_hat(key):
         _ = samples.r_hat
 
 
+@pytest.mark.parametrize(("runs", "length"), [(1, 4), (8, 2), (3, 4), (2, 8)])
+def test_short_runs_of_independent_draws_are_worth_about_their_number(key, runs, length):
+    """In the middle to a factor of 2; none less than nothing, and none more than the bound of many draws.
+
+    `check` is silent on them, and would be of one number alone but for one time in sixteen.
+    """
+    shape, count = (20, 20, 1), runs * length
+    samples = Samples(0.1 * jax.random.normal(key, (count, *shape)), {}, runs=runs)
+    worth = np.asarray(samples.effective_sample_size)
+    assert np.all((worth > 0) & (worth <= count * max(1, np.log10(count)) * (1 + 1e-6)))
+    assert count / 2 <= np.median(worth) <= 2 * count
+    assert length < 4 or np.mean(worth < count / 4) < 0.1  # 0.06 and what 400 numbers leave open
+    if count > 10:
+        degradation = Degradation(Identity(shape), GaussianNoise(0.1))
+        assert samples.check(degradation, jnp.zeros(shape)) == []
+
+
 @pytest.mark.parametrize(("runs", "length"), [(4, 16), (1, 64)])
 def test_a_check_believes_runs_that_agree_and_says_when_they_do_not(key, runs, length):
     """Exact draws of N(y, σ²), then the same with a deviation between the runs as large as that within them."""
