@@ -251,6 +251,6 @@ assert psnr(unsaturated.mean, truth) > psnr(inverted, truth) + 1
 
 # %% [markdown]
 # Your instrument goes where `exposure` and `counts` are. If it is code of another library, subclass `Linear` with
-# `apply` and `adjoint` around `jax.pure_callback`: DiffPIR, MMPS, TMPD, FPS and EnKG never differentiate through it, where
-# DPS, DAPS, RED-diff and TDS would need a derivative that it has not. If the noise is not Gaussian, `jaxir.degradations` has photons,
-# outliers and speckle, and `dps` takes any noise with a likelihood.
+# `apply` and `adjoint` around `jax.pure_callback`: DiffPIR, MMPS, TMPD, FPS and EnKG never differentiate through it,
+# where DPS, DAPS, RED-diff and TDS would need a derivative that it has not. If the noise is not Gaussian,
+# `jaxir.degradations` has photons, outliers and speckle, and `dps` takes any noise with a likelihood.
