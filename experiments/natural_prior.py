@@ -8,6 +8,7 @@ Measured figures: jaxir/pretrained/weights/natural-prior/README.md, made by benc
 
 import functools
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,7 @@ LEFT_OUT = frozenset(
 
 
 class Views:
-    """Each photograph four times: as it is, at half its size, and both of them with livelier colours.
+    """Each photograph as it is and at half its size, and both of them again in livelier colours.
 
     The photographs are JPEG files of muted colour. Half the size is free of the marks of compression, and the colours
     of other cameras are livelier.
@@ -49,19 +50,16 @@ class Views:
     Args:
         photographs: uint8 images.
         crop: a photograph whose half is smaller than this stays as it is.
-        colour: factor on the distance of a colour from its grey.
+        colours: factors on the distance of a colour from its grey; 1 leaves it as it is.
     """
 
-    def __init__(self, photographs: Source, *, crop: int, colour: float) -> None:
+    def __init__(self, photographs: Source, *, crop: int, colours: Sequence[float]) -> None:
         self.views: list[np.ndarray] = []
         for photograph in (Image.fromarray(photographs[i]) for i in range(len(photographs))):
             width, height = photograph.size
             half = photograph.resize((width // 2, height // 2), Image.Resampling.LANCZOS)
             for view in (photograph, half if min(half.size) >= crop else photograph):
-                self.views += [
-                    np.asarray(view),
-                    np.asarray(ImageEnhance.Color(view).enhance(colour)),
-                ]
+                self.views += [np.asarray(ImageEnhance.Color(view).enhance(c)) for c in colours]
 
     def __len__(self) -> int:
         """Number of views."""
@@ -80,7 +78,7 @@ def photographs() -> ImageFolder:
 
 def source() -> Views:
     """The training images."""
-    return Views(photographs(), crop=64, colour=1.6)
+    return Views(photographs(), crop=64, colours=(1.0, 1.5, 2.2))
 
 
 def validation() -> ImageFolder:
