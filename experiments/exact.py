@@ -1,6 +1,6 @@
 """Every method where the posterior is a formula and the denoiser exact: what is wrong is the method's own.
 
-Command: python experiments/exact.py             about 10 minutes on one core
+Command: python experiments/exact.py             about 8 minutes on one core
          python experiments/exact.py --smoke     a problem of each kind, nothing is written
 Result: benchmarks/results/exact.json, and the page that it makes, docs/scoreboards/exact.md.
 
@@ -10,8 +10,9 @@ Three kinds of problem, `jaxir.cli.beds`, all in float64 on VP with times equall
 - fields of 32 × 32 pixels, blurred, reduced, with pixels missing: what the mean of 64 samples loses.
 
 A method has its default settings. MMPS solves for as many directions as there are values of y, 4 and 2, and in the
-fields for 8. Methods with particles have all samples in one run. DDNM, RePaint, ILVR and MCG are for measurements
-without noise, FPS is for few dimensions, BlindDPS and EM do not know the operator: they are not in the table.
+fields for 8. Methods with particles have all samples in one run, EnKG in four. DDNM, RePaint, ILVR and MCG are for
+measurements without noise, FPS is for few dimensions, BlindDPS and EM do not know the operator: they are not in the
+table.
 
 The squared error of an estimate m is on average that of the posterior mean plus |m − μ|², so the mean of samples loses
 10 log₁₀(1 + e²) dB of PSNR, e the error of the mean in deviations; the mean of n exact draws has e² = 1/n.
@@ -92,7 +93,7 @@ def steps(methods: str, *numbers: int) -> list[tuple[str, int]]:
     return [(method, count) for method in methods.split() for count in numbers]
 
 
-SIMPLE = "pigdm tmpd dps dps_published diffpir ddnm_plus ddrm dpir admm daps reddiff"
+SIMPLE = "pigdm tmpd dps dps_published diffpir ddnm_plus ddrm dpir admm reddiff"
 BOARDS = {
     "gaussian": Board(
         ["gaussian"],
@@ -101,28 +102,29 @@ BOARDS = {
             *steps("mmps(steps=4,eta=0.0)", 50, 200),
             *steps(SIMPLE, 50, 200),
             ("ddrm", 20),
+            ("daps", 50),
             *steps("tds(particles=2000) mcgdiff(particles=2000)", 50, 200),
-            *steps("enkg(particles=2000)", 50),
+            *steps("enkg(particles=500)", 50),
         ],
-        problems=10,
+        problems=5,
         samples=2000,
         measures={"error": error, "spectrum": spectrum, "coverage": coverage},
     ),
     "mixture": Board(
         ["mixture"],
         [
-            *steps(f"conditional mmps(steps=2) {SIMPLE}", 50),
+            *steps(f"conditional mmps(steps=2) {SIMPLE} daps", 50),
             *steps("tds(particles=2000,variance=129.0) mcgdiff(particles=2000)", 50),
-            *steps("enkg(particles=2000)", 50),
+            *steps("enkg(particles=500)", 50),
         ],
-        problems=20,
+        problems=10,
         samples=2000,
         measures={"error": error, "distance": distance, "wrong mode": wrong_mode},
     ),
     "fields": Board(
         ["field-blur", "field-reduction", "field-inpainting"],
-        steps("conditional mmps(steps=8) pigdm tmpd dps diffpir ddnm_plus ddrm daps", 100),
-        problems=5,
+        steps("conditional mmps(steps=8) pigdm tmpd dps diffpir ddnm_plus ddrm", 100),
+        problems=3,
         samples=64,
         measures={"error": error, "coverage": coverage},
     ),
@@ -310,21 +312,21 @@ def claims(results: Results) -> list[Claim]:
 SHOWN = {
     "gaussian": (
         "A Gaussian",
-        "16 pixels with a photograph's variance, means of 2 × 2 seen with noise of 0.1; 2,000 samples of each of 10 "
+        "16 pixels with a photograph's variance, means of 2 × 2 seen with noise of 0.1; 2,000 samples of each of 5 "
         "problems. *cov min* and *cov max* are the extreme eigenvalues of the samples' covariance whitened by the "
         "exact one, below 1 is over-confident; *coverage* is what the samples' 90 % interval has of the posterior.",
         gaussian,
     ),
     "mixture": (
         "A mixture",
-        "25 Gaussians in 8 dimensions of which two are seen, 2,000 samples of each of 20 problems. Sliced W1 is along "
+        "25 Gaussians in 8 dimensions of which two are seen, 2,000 samples of each of 10 problems. Sliced W1 is along "
         "300 directions; the last column is the share of the samples that are not in the modes of the posterior.",
         mixture,
     ),
     "fields": (
         "Fields",
         "32 × 32 pixels of a soft field, noise 0.1: blurred by 1.6 pixels, means of 4 × 4, 70 % of pixels missing; 64 "
-        "samples of each of 5 problems. *dB*: how far the PSNR of the mean of the samples is below that of the exact "
+        "samples of each of 3 problems. *dB*: how far the PSNR of the mean of the samples is below that of the exact "
         "posterior mean, the best there is; the mean of 64 exact draws loses 0.067.",
         fields,
     ),

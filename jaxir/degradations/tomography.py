@@ -52,17 +52,21 @@ class ParallelBeam(Linear):
     def apply(self, x: Image) -> Sinogram:
         """One angle after another, so that memory is that of one rotated image."""
         height, width, _ = self.shape
+        angles = jnp.radians(self.angles)
         s = jnp.arange(self.detectors) - self.detectors // 2
         reach = math.ceil(math.hypot(height, width) / 2)
         t = jnp.arange(-reach, reach + 1)[:, None]
+        grid = jnp.stack(jnp.broadcast_arrays(t, s), axis=-1).astype(angles.dtype)
 
         def project(angle: Scalar) -> Float[Array, "detectors c"]:
             cos, sin = jnp.cos(angle), jnp.sin(angle)
-            rows = height // 2 + t * cos - s * sin
-            columns = width // 2 + s * cos + t * sin
-            return bilinear(x, rows, columns).sum(axis=0)
+            # a product of matrices is computed once; sums of terms XLA may compute anew for index and weight, round
+            # differently, and so take a point near a pixel's edge for one of two pixels
+            turn = jnp.array([[cos, sin], [-sin, cos]])
+            rows, columns = jnp.moveaxis(jnp.matmul(grid, turn, precision="highest"), -1, 0)
+            return bilinear(x, height // 2 + rows, width // 2 + columns).sum(axis=0)
 
-        return jax.lax.map(project, jnp.radians(self.angles))
+        return jax.lax.map(project, angles)
 
 
 def parallel_beam(shape: tuple[int, int, int], angles: int) -> ParallelBeam:

@@ -21,6 +21,9 @@ class TMPD(Guided):
         denoiser: the prior's.
         degradation: linear with Gaussian noise, with a real measurement.
 
+    Raises:
+        TypeError: for another, a complex measurement when it is met.
+
     Source: [boys2023tmpd] Eq. 9 and Sec. 4 (the diagonal by row sums).
     """
 
@@ -35,6 +38,10 @@ class TMPD(Guided):
         operator = self.degradation.operator
         estimate, pull = pullback(self.denoiser, x, t)
         residual = self.residual(estimate.x0_hat, y)
+        if jnp.iscomplexobj(residual):
+            raise TypeError(
+                "TMPD got a complex measurement, for which row sums are no variances: use MMPS, which needs none"
+            )
 
         def covariance(v: Measurement) -> Image:  # V Aᴴ v
             return self.gain(t) * pull(operator.adjoint(v))
