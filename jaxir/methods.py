@@ -250,9 +250,9 @@ def reddiff(
 
 
 def tds(
-    denoiser: Denoiser, degradation: Degradation, *, particles: int = 16, variance: float = 0.25
+    denoiser: Denoiser, degradation: Degradation, *, particles: int = 64, variance: float = 0.25
 ) -> tuple[Denoiser, Sampler]:
-    """TDS: guided particles with weights; `particles` images for each run.
+    """TDS: guided particles with weights; `particles` images for each run, of pixels of that prior variance.
 
     Source: [wu2023tds] Algorithm 1.
     """
@@ -260,7 +260,7 @@ def tds(
 
 
 def mcgdiff(
-    denoiser: Denoiser, degradation: Degradation, *, particles: int = 16, eta: float = 0.6
+    denoiser: Denoiser, degradation: Degradation, *, particles: int = 64, eta: float = 0.6
 ) -> tuple[Denoiser, Sampler]:
     """MCGDiff: particles led by the noised measurement; `particles` images for each run.
 
@@ -270,9 +270,11 @@ def mcgdiff(
 
 
 def fps(
-    denoiser: Denoiser, degradation: Degradation, *, particles: int = 16, variance: float = 0.25
+    denoiser: Denoiser, degradation: Degradation, *, particles: int = 64, variance: float = 0.25
 ) -> tuple[Denoiser, Sampler]:
     """FPS-SMC: particles that agree with the noised measurement at every step; `particles` images for each run.
+
+    `variance` is the prior's, of a pixel.
 
     Source: [dou2024fps].
     """
@@ -280,7 +282,7 @@ def fps(
 
 
 def enkg(
-    denoiser: Denoiser, degradation: Degradation, *, particles: int = 128, flow: int = 5
+    denoiser: Denoiser, degradation: Degradation, *, particles: int = 128, flow: int = 8
 ) -> tuple[Denoiser, Sampler]:
     """EnKG: for an operator that can only be called, an ensemble in place of every derivative.
 
@@ -296,10 +298,13 @@ def blind_dps(
     degradation: Degradation,
     *,
     kernels: Denoiser,
-    scale: float = 0.3,
-    kernel_scale: float = 0.3,
+    scale: float | None = None,
+    kernel_scale: float | None = None,
 ) -> tuple[Denoiser, Sampler]:
     """BlindDPS: image and blur kernel together, the kernel with a prior of its own; the degradation's is not looked at.
+
+    By default both scales follow the number of pixels and of times; the paper's code has 0.3 for each, for 256 × 256
+    pixels in colour and 1000 times.
 
     Source: [chung2023blinddps].
     """

@@ -3,6 +3,7 @@
 import functools
 
 import chex
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -23,7 +24,17 @@ from jaxir.guidance import MMPS
 from jaxir.pretrained import WeightsError, load, store
 from jaxir.processes import VP, Process
 from jaxir.restoration import restore
-from jaxir.samplers import Discrete
+from jaxir.samplers import (
+    DAPS,
+    FPS,
+    BlindDPS,
+    DiffusionEM,
+    Discrete,
+    EnKG,
+    MCGDiff,
+    REDDiff,
+    Twisted,
+)
 from jaxir.testbeds import LinearGaussian, stationary_covariance
 from jaxir.transitions import Renoise
 
@@ -193,7 +204,7 @@ def test_every_blind_method_restores_better_than_the_pseudo_inverse_of_its_first
     y = Degradation(Blur(kernel, bed.shape), bed.degradation.noise).sample(jax.random.key(3), truth)
     shorter = jnp.zeros((5, 5)).at[2, 1:4].set(1 / 3)
     guess = Degradation(Blur(shorter, bed.shape), bed.degradation.noise)
-    method = functools.partial(known()[name], **BLIND[name](kernel))
+    method = functools.partial(getattr(methods, name), **BLIND[name](kernel))
     restored = restore(y, guess, prior=bed.denoiser(VP()), method=method, steps=20, samples=4)
     chex.assert_shape(restored.chains, (4, None, *truth.shape))
     chex.assert_shape(restored.unknowns, (4, 5, 5))
@@ -212,6 +223,29 @@ def test_pigdm_as_published_is_exact_for_pixels_of_unit_variance(x64):
     for t in (0.1, 0.5, 0.9):
         t = jnp.asarray(t)
         chex.assert_trees_all_close(guided(x, t, y), exact(x, t, y), atol=1e-8)
+
+
+BLURRED = Degradation(Blur(jnp.ones((3, 3)) / 9, SHAPE), GaussianNoise(0.1))
+
+
+@pytest.mark.parametrize(
+    ("method", "sampler"),
+    [
+        (methods.daps, DAPS),
+        (methods.em, functools.partial(DiffusionEM, method=methods.diffpir)),
+        (methods.enkg, EnKG),
+        (methods.fps, FPS),
+        (methods.mcgdiff, MCGDiff),
+        (methods.reddiff, REDDiff),
+        (methods.tds, Twisted),
+        (
+            functools.partial(methods.blind_dps, kernels=Oracle(VP(), jnp.zeros((3, 3, 1)))),
+            functools.partial(BlindDPS, kernels=Oracle(VP(), jnp.zeros((3, 3, 1)))),
+        ),
+    ],
+)
+def test_a_method_has_the_defaults_of_its_sampler(method, sampler):
+    assert eqx.tree_equal(method(None, BLURRED)[1], sampler(BLURRED))
 
 
 def test_partial_sets_a_hyper_parameter(problem):

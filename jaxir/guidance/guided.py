@@ -60,12 +60,16 @@ class Guided(Denoiser):
 
     def snr_scale(self, t: Scalar) -> Scalar:
         """σ̂ = σ/a, the noise level of x̂ = x/a."""
-        return jnp.exp(-self.process.log_snr(t))
+        return jnp.exp(-self.process.log_snr(self._seen(t)))
 
     def gain(self, t: Scalar) -> Scalar:
         """σ²/a, from the gradient of log p(y | x_t) to the estimate of x0."""
-        a, _, sigma = self.process.coefficients(t)
+        a, _, sigma = self.process.coefficients(self._seen(t))
         return sigma**2 / a
+
+    def _seen(self, t: Scalar) -> Scalar:
+        """`t`, but the noisy end of the span where a = 0: what is infinite there meets a Jacobian of 0."""
+        return jnp.where(self.process.coefficients(t).a > 0, t, self.process.span[1])
 
 
 def require_uncoupled(method: str, process: Process) -> None:

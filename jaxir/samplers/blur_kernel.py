@@ -40,9 +40,14 @@ def with_kernel(degradation: Degradation, kernel: Kernel) -> Degradation:
 
 
 def unit_kernel(image: Image) -> Kernel:
-    """An image of a kernel in [-1, 1], with -1 for no light, as a kernel: max(image + 1, 0), divided by its sum."""
+    """An image of a kernel in [-1, 1], with -1 for no light, as a kernel: max(image + 1, 0), divided by its sum.
+
+    Without any light it is flat, and has no derivative.
+    """
     light = jnp.maximum(image[..., 0] + 1, 0)
-    return light / jnp.maximum(jnp.sum(light), jnp.finfo(light.dtype).tiny)
+    total = jnp.sum(light)
+    dark = total == 0
+    return jnp.where(dark, 1 / light.size, light / jnp.where(dark, 1, total))
 
 
 def on_simplex(kernel: Kernel) -> Kernel:

@@ -43,7 +43,7 @@ class FPS(Sampler):
     Args:
         degradation: linear with Gaussian noise.
         particles: N; the images of one run, which share their ancestors and are not independent.
-        variance: v > 0, the prior variance of a pixel.
+        variance: v > 0, the prior variance of a pixel; 0.25 is that of photographs in [-1, 1].
         threshold: share of N below which the particles are resampled; 1, at every step, in the paper.
 
     Source: [dou2024fps].
@@ -54,7 +54,7 @@ class FPS(Sampler):
 
     degradation: Degradation
     particles: int = eqx.field(static=True, default=64)
-    variance: float = 1.0
+    variance: float = 0.25
     threshold: float = 0.5
 
     def __check_init__(self) -> None:

@@ -10,6 +10,7 @@ from jaxtyping import Array, PyTree
 from jaxir.denoisers import Denoiser, Estimate
 from jaxir.gaussian import Gaussian
 from jaxir.processes import Process
+from jaxir.samplers.diffusion_em import DiffusionEM
 from jaxir.samplers.sampler import Sampler
 from jaxir.typing import Image, Key, Scalar, Times
 
@@ -30,6 +31,13 @@ class WarmStart(Sampler):
 
     sampler: Sampler
     image: Image
+
+    def __check_init__(self) -> None:
+        if isinstance(self.sampler, DiffusionEM):
+            raise TypeError(
+                "DiffusionEM starts its E-step anew in every round and would not look at image: give it a method that "
+                "returns WarmStart(sampler, image)"
+            )
 
     @property
     def needs_y(self) -> bool:

@@ -145,7 +145,7 @@ def clean(name):
     mean = jnp.asarray(np.random.default_rng(1).normal(size=SHAPE), jnp.float32) / 2
     bed = LinearGaussian(mean, stationary_covariance(4), Degradation(operator, GaussianNoise(0.0)))
     y = operator(bed.draw(jax.random.key(3))[0])
-    how = {"shape": SHAPE, "times": 60, "samples": 16, "sampler": FPS(bed.degradation, 64)}
+    how = {"shape": SHAPE, "times": 60, "samples": 16, "sampler": FPS(bed.degradation, 64, 1.0)}
     return bed, y, sample(jax.random.key(0), bed.denoiser(VP()), y, **how).images
 
 
@@ -183,7 +183,7 @@ def test_without_noise_particles_have_the_posterior():
 def test_without_noise_one_particle_has_what_is_measured_and_the_rest_about(key):
     """Its path alone tells it of y, which is not enough: within 0.3 deviations."""
     bed, y, _ = clean("mask")
-    how = {"shape": SHAPE, "times": 60, "samples": 256, "sampler": FPS(bed.degradation, 1)}
+    how = {"shape": SHAPE, "times": 60, "samples": 256, "sampler": FPS(bed.degradation, 1, 1.0)}
     images = sample(key, bed.denoiser(VP()), y, **how).images
     law, unseen = without_noise(bed, y)
     assert off(bed, y, images) < 4e-6

@@ -19,8 +19,8 @@ from jaxir.degradations import (
 )
 from jaxir.denoisers import Denoiser, GaussianDenoiser, gaussian_denoiser
 from jaxir.gaussian import Gaussian
-from jaxir.guidance import DDNM, DPS, MMPS, DiffPIR, PiGDM, PublishedDPS
-from jaxir.processes import VE, VP, log_snr_times
+from jaxir.guidance import DDNM, DPS, MMPS, TMPD, DiffPIR, PiGDM, PublishedDPS
+from jaxir.processes import VE, VP, Flow, log_snr_times
 from jaxir.samplers import Discrete, sample
 from jaxir.testbeds import LinearGaussian, stationary_covariance
 from jaxir.transitions import DDIM
@@ -327,6 +327,19 @@ def test_a_hole_in_the_measurement_is_never_used(x64):
         MMPS(prior, spoiled, 3),
     ]:
         chex.assert_trees_all_close(guided(x, t, y), guided(x, t, junk), atol=1e-6)
+
+
+def test_where_nothing_is_left_of_the_image_guidance_is_finite(x64):
+    """Flow at t = 1 has a = 0. What goes through the Jacobian gives E x0; DiffPIR, without, what it had beside."""
+    problem, process = linear_gaussian(), Flow()
+    prior, y, t = problem.denoiser(process), measured(problem), jnp.asarray(1.0)
+    x = state(process, t)
+    for method in (DPS, MMPS, PiGDM, TMPD):
+        found = method(prior, problem.degradation)(x, t, y)
+        chex.assert_trees_all_close(found, problem.mean, atol=1e-12)
+    guided = DiffPIR(prior, problem.degradation)
+    beside = guided(x, jnp.asarray(0.999), y)
+    chex.assert_trees_all_close(guided(x, t, y), beside, atol=0.02)  # of a = 0.001 and deviations
 
 
 CLOSED = [DDNM, DiffPIR, PiGDM, MMPS]

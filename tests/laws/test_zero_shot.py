@@ -18,7 +18,7 @@ from jaxir.degradations import (
 )
 from jaxir.denoisers import Denoiser, Estimate, GaussianDenoiser
 from jaxir.guidance import ADMM, DDNM, DDRM, TMPD, DDNMPlus, PublishedDPS, Replacement
-from jaxir.processes import EDM, VE, VP, Process, log_snr_times
+from jaxir.processes import EDM, VE, VP, Flow, Process, log_snr_times
 from jaxir.samplers import (
     DAPS,
     Discrete,
@@ -232,7 +232,7 @@ def compare(bed, y, images):
 
 @pytest.mark.parametrize(
     ("make", "steps"),
-    [(Twisted, 200), (lambda d, n: MCGDiff(d, n, DDIM(1.0)), 200)],
+    [(lambda d, n: Twisted(d, n, 1.0), 200), (lambda d, n: MCGDiff(d, n, DDIM(1.0)), 200)],
     ids=["twisted", "mcgdiff"],
 )
 @pytest.mark.parametrize("process", [VP(), VE(sigma_max=20.0)], ids=["VP", "VE"])
@@ -264,7 +264,7 @@ def test_the_error_of_particles_falls_with_their_number(key):
             bed.denoiser(VP()),
             y,
             shape=(1, 2, 1),
-            sampler=Twisted(bed.degradation, count),
+            sampler=Twisted(bed.degradation, count, 1.0),
             times=60,
             samples=16,
         )
@@ -334,6 +334,7 @@ def test_a_check_says_what_is_wrong_in_plain_words(key):
         (lambda d: DDRM(problem(OPERATORS["mask"]()).degradation, 2.0), ValueError, "eta is 2.0"),
         (lambda d: ADMM(d, -1.0), ValueError, "weight is -1.0"),
         (lambda d: Twisted(d, 1), ValueError, "particles is 1"),
+        (lambda d: Twisted(d).check(Flow(), jnp.ones(1)), ValueError, "let Twisted begin below"),
         (lambda d: Replacement(Ancestral(), d, above=-1.0), ValueError, "above is -1.0"),
         (lambda d: DAPS(d, flow=0), ValueError, "flow is 0"),
         (lambda d: REDDiff(d, rate=0.0), ValueError, "rate is 0.0"),

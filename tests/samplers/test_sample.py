@@ -110,7 +110,7 @@ def test_the_effective_size_of_particles_tells_the_error_of_their_mean(key):
         bed.denoiser(VP()),
         y,
         shape=shape,
-        sampler=Twisted(degradation, 32),
+        sampler=Twisted(degradation, 32, 1.0),
         times=20,
         samples=64,
     )

@@ -5,12 +5,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxir.degradations import Degradation, GaussianNoise, Mask
+from jaxir.degradations import Blur, Degradation, GaussianNoise, Mask
+from jaxir.denoisers import MixtureDenoiser
 from jaxir.guidance import MMPS
 from jaxir.processes import VP, brownian_bridge, log_snr_times
 from jaxir.samplers import (
     DAPS,
+    FPS,
+    BlindDPS,
+    DiffusionEM,
     Discrete,
+    EnKG,
     MCGDiff,
     REDDiff,
     Travel,
@@ -26,13 +31,19 @@ pytestmark = pytest.mark.usefixtures("quick_compile")
 SHAPE = (1, 2, 1)
 DEGRADATION = Degradation(Mask(jnp.array([[1, 0]]), SHAPE), GaussianNoise(0.3))
 Y = jnp.array([2.3, 0.0]).reshape(SHAPE)
+BLURRED = Degradation(DEGRADATION.operator @ Blur(jnp.ones((1, 1)), SHAPE), DEGRADATION.noise)
+POINT = MixtureDenoiser(VP(), jnp.ones(1), jnp.ones((1, 1, 1, 1)), 0.0)
+"""The only kernel of one pixel."""
 SAMPLERS = {
     "Discrete": (Discrete(DDIM(1.0)), 1000),
     "Travel": (Travel(Ancestral(), length=2, repeats=2), 1000),
     "DAPS": (DAPS(DEGRADATION), 1000),
     "REDDiff": (REDDiff(DEGRADATION), 100),
-    "Twisted": (Twisted(DEGRADATION, 32), 64),
+    "Twisted": (Twisted(DEGRADATION, 32, 1.0), 64),
     "MCGDiff": (MCGDiff(DEGRADATION, 32, DDIM(1.0)), 64),
+    "FPS": (FPS(DEGRADATION, 32, 1.0), 64),
+    "EnKG": (EnKG(DEGRADATION, 64), 32),
+    "BlindDPS": (BlindDPS(BLURRED, POINT, scale=0.1), 1000),
 }
 each_sampler = pytest.mark.parametrize("name", SAMPLERS)
 
@@ -80,6 +91,12 @@ def test_the_first_state_is_around_that_of_the_image(x64, name):
         np.testing.assert_allclose(
             sampler.init(bed.denoiser(VP()), law.sample(jax.random.key(0)), times, Y)[0], image
         )
+
+
+def test_a_sampler_that_would_not_look_at_the_image_is_refused_with_the_way_out():
+    em = DiffusionEM(BLURRED, lambda denoiser, degradation: (denoiser, Discrete()))
+    with pytest.raises(TypeError, match=r"starts its E-step anew .* returns WarmStart\(sampler"):
+        WarmStart(em, jnp.zeros(SHAPE))
 
 
 def test_red_diff_begins_in_the_pseudo_inverse_without_one_and_not_where_nothing_is_left(x64, key):
