@@ -21,6 +21,7 @@ from jaxir.degradations import (
 )
 from jaxir.denoisers import Denoiser, Estimate
 from jaxir.guidance import MMPS
+from jaxir.metrics import psnr
 from jaxir.pretrained import WeightsError, load, store
 from jaxir.processes import VP, Process
 from jaxir.restoration import restore
@@ -35,7 +36,7 @@ from jaxir.samplers import (
     REDDiff,
     Twisted,
 )
-from jaxir.testbeds import LinearGaussian, stationary_covariance
+from jaxir.testbeds import LinearGaussian, mean_error, stationary_covariance
 from jaxir.transitions import Renoise
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
@@ -71,6 +72,38 @@ def test_mmps_with_an_exact_prior_draws_from_the_exact_posterior(problem, key):
     assert restored.diagnostics["residual"] < 1e-3
     assert restored.diagnostics["evaluations"] == 200
     np.testing.assert_array_equal(restored.mean, jnp.mean(restored.images, axis=0))
+
+
+@pytest.mark.parametrize(
+    ("name", "steps"),
+    [
+        ("dps", 100),
+        ("pigdm", 100),
+        ("tmpd", 100),
+        ("diffpir", 100),
+        ("ddnm_plus", 100),
+        ("ddrm", 20),
+    ],
+)
+def test_methods_that_claim_no_calibration_have_the_mean_and_explain_the_measurement(
+    problem, key, name, steps
+):
+    """Within 0.55 deviations, the most that an independent implementation of any of them has on such a problem."""
+    drawing, sampling = jax.random.split(key)
+    truth, y = problem.draw(drawing)
+    law = problem.posterior(y)
+    found = restore(
+        y,
+        problem.degradation,
+        prior=problem.denoiser(VP()),
+        method=getattr(methods, name),
+        steps=steps,
+        samples=200,
+        key=sampling,
+    )
+    assert mean_error(found.images, law.mean, law.std) < 0.55
+    assert 0.5 < jnp.median(found.residual(problem.degradation, y)) < 1.5
+    assert psnr(found.mean, truth) > psnr(problem.degradation.operator.pinv(y), truth)
 
 
 def test_the_prior_alone_would_fail_that(problem, key):
