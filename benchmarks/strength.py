@@ -1,6 +1,6 @@
 """What a strength that nobody has to choose costs: the default of a method against the best of a grid, task by task.
 
-    python benchmarks/strength.py            about 8 minutes on one core
+    python benchmarks/strength.py            about 5 minutes on one core
     python benchmarks/strength.py --smoke    a small part of it, nothing is written
 
 Crops of 48 × 48 are cut from the middle of photographs of BSDS500's training part, reduced by 2, and spoiled by the
@@ -31,7 +31,7 @@ RESULT = Path(__file__).parent / "results" / "strength.json"
 TASKS = {name: known.TASKS[name] for name in ("motion", "bicubic", "random", "box")}
 NOISES = (0.02, 0.05, 0.1)
 """σ of the measurement, in [0, 1] units."""
-STEPS, SAMPLES = 50, 2
+STEPS, SAMPLES = 30, 2
 METHODS = {
     "DPS": (dps, dps_published, "scale", (0.3, 1.0, 3.0, 10.0)),
     "DiffPIR": (diffpir, diffpir, "weight", (0.1, 0.3, 1.0, 3.0, 10.0)),

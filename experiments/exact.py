@@ -1,6 +1,6 @@
 """Every method where the posterior is a formula and the denoiser exact: what is wrong is the method's own.
 
-Command: python experiments/exact.py             about 8 minutes on one core
+Command: python experiments/exact.py             about 6 minutes on one core
          python experiments/exact.py --smoke     a problem of each kind, nothing is written
 Result: benchmarks/results/exact.json, and the page that it makes, docs/scoreboards/exact.md.
 
@@ -100,10 +100,10 @@ BOARDS = {
         [
             *steps("conditional mmps(steps=4)", 50, 200, 1000),
             *steps("mmps(steps=4,eta=0.0)", 50, 200),
-            *steps(SIMPLE, 50, 200),
+            *steps(SIMPLE, 100),
             ("ddrm", 20),
             ("daps", 50),
-            *steps("tds(particles=2000) mcgdiff(particles=2000)", 50, 200),
+            *steps("tds(particles=2000) mcgdiff(particles=2000)", 100),
             *steps("enkg(particles=500)", 50),
         ],
         problems=5,
