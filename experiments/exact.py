@@ -1,6 +1,6 @@
 """Every method where the posterior is a formula and the denoiser exact: what is wrong is the method's own.
 
-Command: python experiments/exact.py             about 6 minutes on one core
+Command: python experiments/exact.py             about 9 minutes on one core
          python experiments/exact.py --smoke     a problem of each kind, nothing is written
 Result: benchmarks/results/exact.json, and the page that it makes, docs/scoreboards/exact.md.
 
