@@ -366,7 +366,7 @@ def test_the_gradient_through_the_solve_is_that_of_the_flow(x64, tolerance):
     np.testing.assert_allclose(found[:, 0], exact[0] - exact[1], atol=2e-3)
 
 
-@pytest.mark.parametrize("tolerance", [None, 1e-2])
+@pytest.mark.parametrize("tolerance", [None, pytest.param(1e-2, marks=pytest.mark.slow)])
 def test_the_gradient_through_an_sde_is_that_of_its_affine_map(x64, key, tolerance):
     """With its noise fixed the end is affine in the start, so the Jacobian is a difference of two ends."""
     denoiser, times = gaussian(VP()), log_snr_times(VP(), 21)

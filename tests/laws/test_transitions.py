@@ -145,6 +145,7 @@ def test_any_number_of_steps_gives_the_same_law_in_float32(label, rule):
     compare_precisions(label, rule)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label", [each for each in SOME if each.values[0] in COUPLED])
 def test_any_number_of_bridge_steps_gives_the_same_law_in_float32(label):
     compare_precisions(label, Bridge)
