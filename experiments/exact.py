@@ -131,17 +131,18 @@ BOARDS = {
 }
 
 
-def figures(board: Board, bed: str, drawn: Sequence[Samples], problems: Sequence[Case]) -> Results:
+@functools.partial(jax.jit, static_argnums=0)
+def measured(one: Callable, key: Key, case: Case, drawn: Samples) -> Scalar:
+    """One figure of one problem."""
+    return one(key, case, drawn)
+
+
+def figures(board: Board, drawn: Sequence[Samples], problems: Sequence[Case]) -> Results:
     """What is measured, over the problems; None where samples are not finite."""
-
-    @functools.partial(jax.jit, static_argnums=0)
-    def measure(one: Callable, key: Key, case: Case, drawn: Samples) -> Scalar:
-        return one(key, case, drawn)
-
     found = {}
     for name, one in board.measures.items():
         values = [
-            np.asarray(measure(one, jax.random.fold_in(case.key, 3), case, Samples(d.images, {})))
+            np.asarray(measured(one, jax.random.fold_in(case.key, 3), case, Samples(d.images, {})))
             for case, d in zip(problems, drawn, strict=True)
         ]
         mean = np.mean(values, axis=0)
@@ -173,7 +174,7 @@ def judged(board: Board, bed: str, options: argparse.Namespace) -> list[Results]
             rows.append(
                 row
                 | {"evaluations": evaluations}
-                | figures(board, bed, drawn, problems)
+                | figures(board, drawn, problems)
                 | {"processor_seconds": round(time.process_time() - started, 1)}
             )
         print(rows[-1], flush=True)

@@ -18,7 +18,18 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from _scoreboard import ROOT, Claim, Results, made_by, origin, parser, publish, table, verdicts
+from _scoreboard import (
+    ROOT,
+    Claim,
+    Results,
+    made_by,
+    origin,
+    parser,
+    publish,
+    stamp,
+    table,
+    verdicts,
+)
 
 from jaxir.cli.bench import bench
 from jaxir.cli.tasks import TASKS
@@ -52,7 +63,7 @@ def measure(options: argparse.Namespace) -> Results:
             seed=options.seed,
             **{**full, **small},
         )
-        return json.loads(output.read_text("utf-8"))
+        return json.loads(output.read_text("utf-8")) | stamp()
 
 
 def rows_of(results: Results, task: str) -> list[Results]:

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from jaxir.linear import linearization
 from jaxir.typing import Scalar
 
 
@@ -45,14 +46,13 @@ def least_squares(
 
     def look(state: _State) -> _State:
         at = state.at + state.move
-        value, pull = jax.vjp(f, at)
+        value, push, pull = linearization(f, at)
         r = y - value
-        misfit, (slope,) = _dot(r, r), pull(r.conj())  # Jᴴ r = conj(Jᵀ conj(r)), which is real
+        misfit, slope = _dot(r, r), pull(r.conj())  # Jᴴ r = conj(Jᵀ conj(r)), which is real
         before = _dot(state.slope, state.slope)
         beta = jnp.maximum(_dot(slope, slope - state.slope), 0) / jnp.where(before > 0, before, 1)
         direction = slope + beta * state.direction
-        # J p as the pullback's own pullback, so that f needs a derivative in one mode only
-        (seen,) = jax.vjp(lambda u: pull(u)[0], jnp.zeros_like(value))[1](direction)
+        seen = push(direction)
         along, square = _dot(r, seen), _dot(seen, seen)
         alpha = along / jnp.where(square > 0, square, 1)
         least = alpha * along  # by how much the square of the residual falls

@@ -47,6 +47,36 @@ def adjoint(f: LinearMap, like: jax.ShapeDtypeStruct | Array) -> LinearMap:
     return lambda y: transpose(y.conj())[0].conj()
 
 
+class Linearization(NamedTuple):
+    """A function near a point, f(x + v) ≈ value + J v.
+
+    Attributes:
+        value: f(x).
+        push: v ↦ J v.
+        pull: u ↦ Jᵀ u.
+    """
+
+    value: Array
+    push: LinearMap
+    pull: LinearMap
+
+
+def linearization(f: Callable[[Array], Array], x: Array) -> Linearization:
+    """`f` near `x`, evaluated once.
+
+    J v is the pullback's own pullback, so that `f` needs a derivative in one mode only.
+    """
+    value, vjp = jax.vjp(f, x)
+
+    def pull(u: Array) -> Array:
+        return vjp(u)[0]
+
+    def push(v: Array) -> Array:
+        return jax.vjp(pull, jnp.zeros_like(value))[1](v)[0]
+
+    return Linearization(value, push, pull)
+
+
 def conjugate_gradient(
     matvec: LinearMap,
     rhs: Array,

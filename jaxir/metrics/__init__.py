@@ -8,8 +8,18 @@ protocol one was applied.
 
 from jaxir.metrics.bits import bits_per_dimension
 from jaxir.metrics.colour import luma, rgb
+from jaxir.metrics.interval import mean_interval
 from jaxir.metrics.psnr import psnr
 from jaxir.metrics.score import Score, measure
 from jaxir.metrics.ssim import ssim
 
-__all__ = ["Score", "bits_per_dimension", "luma", "measure", "psnr", "rgb", "ssim"]
+__all__ = [
+    "Score",
+    "bits_per_dimension",
+    "luma",
+    "mean_interval",
+    "measure",
+    "psnr",
+    "rgb",
+    "ssim",
+]

@@ -148,9 +148,8 @@ class ReSample(Sampler):
     def _explaining(self, degradation: Degradation, start: Image, y: Array) -> Image:
         """From `start` to where the noise accounts for the residual."""
         operator = degradation.operator
-        told = operator.clean(jnp.ones_like(y)) != operator.clean(jnp.zeros_like(y))
         std = degradation.noise.std(operator(start))
         parts = 2 if jnp.iscomplexobj(y) else 1
-        enough = parts * jnp.sum(jnp.where(told, std, 0) ** 2)
+        enough = parts * jnp.sum(jnp.where(operator.told(y), std, 0) ** 2)
         y = operator.clean(y)
         return least_squares(operator, start, y, enough=enough, steps=self.steps)

@@ -90,13 +90,13 @@ class Samples(eqx.Module):
         """
         degradation.expect_measurement(y)
         operator, parts = degradation.operator, 2 if jnp.iscomplexobj(y) else 1
-        seen = operator.clean(jnp.ones_like(y)) != operator.clean(jnp.zeros_like(y))
+        told = operator.told(y)
 
         def misfit(x: Image, kernel: Kernel | None) -> Scalar:
             found = degradation if kernel is None else with_kernel(degradation, kernel)
             mean = found(x)
             units = jnp.abs(y - mean) / found.noise.std(mean)
-            return jnp.sqrt(jnp.mean(units**2, where=seen) / parts)
+            return jnp.sqrt(jnp.mean(units**2, where=told) / parts)
 
         def of_run(images: Images, kernel: Kernel | None) -> Array:
             return jax.vmap(lambda x: misfit(x, kernel))(images)
