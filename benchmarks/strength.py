@@ -1,12 +1,13 @@
 """What a strength that nobody has to choose costs: the default of a method against the best of a grid, task by task.
 
-    python benchmarks/strength.py            about 5 minutes on one core
+    python benchmarks/strength.py            about 10 minutes on one core
     python benchmarks/strength.py --smoke    a small part of it, nothing is written
 
 Crops of 48 × 48 are cut from the middle of photographs of BSDS500's training part, reduced by 2, and spoiled by the
 tasks of `jaxir demo` at three levels of noise. DPS finds its strength at every step, and is held against the published
-step of many ζ; DiffPIR derives its own from the noise, and is held against multiples of it. Nothing beyond the
-network evaluations of the method itself is spent on a default. results/strength.json has every figure.
+step of many ζ; DiffPIR finds its weight at every step, and is held against published ones, the same at every step.
+Nothing beyond the network evaluations of the method itself is spent on a default. results/strength.json has every
+figure.
 """
 
 import argparse
@@ -31,9 +32,10 @@ RESULT = Path(__file__).parent / "results" / "strength.json"
 TASKS = {name: known.TASKS[name] for name in ("motion", "bicubic", "random", "box")}
 NOISES = (0.02, 0.05, 0.1)
 """σ of the measurement, in [0, 1] units."""
-STEPS, SAMPLES = 30, 2
+STEPS, SAMPLES = 50, 2
+"""The steps that `restore` takes by default."""
 METHODS = {
-    "DPS": (dps, dps_published, "scale", (0.3, 1.0, 3.0, 10.0)),
+    "DPS": (dps, dps_published, "scale", (1.0, 2.0, 4.0, 8.0, 16.0)),
     "DiffPIR": (diffpir, diffpir, "weight", (0.1, 0.3, 1.0, 3.0, 10.0)),
 }
 """The method as it comes, the one that is tuned, the name of its strength, and the grid."""

@@ -16,12 +16,12 @@ from jaxir.guidance import (
     ADMM,
     DDNM,
     DDRM,
-    DPS,
     MMPS,
     PSLD,
     TMPD,
     DDNMPlus,
     DiffPIR,
+    DPSStep,
     PiGDM,
     PublishedDPS,
     Replacement,
@@ -47,9 +47,15 @@ Method = Callable[[Denoiser, Degradation], tuple[Denoiser, Sampler]]
 
 
 def diffpir(
-    denoiser: Denoiser, degradation: Degradation, *, weight: float = 1.0, zeta: float = 1.0
+    denoiser: Denoiser,
+    degradation: Degradation,
+    *,
+    weight: float | None = None,
+    zeta: float = 1.0,
 ) -> tuple[Denoiser, Sampler]:
     """DiffPIR: a proximal step on every estimate, a share ζ of fresh noise. No gradient of the network.
+
+    Its λ is found at every step unless `weight` gives one, 1 as published.
 
     The paper has ζ from 0.1 to 1 by task; 1, the setting of this project's figures, is the default for all.
 
@@ -88,7 +94,7 @@ def dps(
 
     Source: [chung2023dps] Eq. 11.
     """
-    return DPS(denoiser, degradation, scale), Discrete(DDIM(eta))
+    return denoiser, Discrete(DPSStep(DDIM(eta), degradation, scale))
 
 
 def dps_published(

@@ -81,7 +81,7 @@ def test_mmps_with_an_exact_prior_draws_from_the_exact_posterior(problem, key):
         ("pigdm", 100, 0.5),
         ("tmpd", 100, 0.5),
         ("diffpir", 100, 0.5),
-        ("ddnm_plus", 100, 0.0),  # no noise is left in what is seen
+        ("ddnm_plus", 100, 0.0),
         ("ddrm", 20, 0.5),
     ],
 )
@@ -90,7 +90,7 @@ def test_methods_that_claim_no_calibration_have_the_mean_and_explain_the_measure
 ):
     """Within 0.55 deviations, the most that an independent implementation of any of them has on such a problem.
 
-    Half of the pixels are seen, for DDNM+ takes singular values for 1.
+    Half of the pixels are seen, and DDNM+ with its singular values of 1 leaves no noise in them.
     """
     seen = Mask(np.random.default_rng(0).permutation(16).reshape(SHAPE) < 8, SHAPE)
     degradation = Degradation(seen, GaussianNoise(0.1))

@@ -8,7 +8,7 @@ from jaxir import expect
 from jaxir.degradations.check import check_operator
 from jaxir.degradations.degradation import Degradation
 from jaxir.degradations.noise import GaussianNoise
-from jaxir.degradations.operator import Linear, Operator
+from jaxir.degradations.operator import Linear, Operator, Spectral
 
 
 def require_linear_gaussian(
@@ -33,6 +33,29 @@ def require_linear_gaussian(
     if not isinstance(operator, Linear):
         raise TypeError(
             f"{method} needs a linear operator, got {type(operator).__name__}: {_way_out(operator, otherwise)}"
+        )
+
+
+def require_spectral(
+    method: str, degradation: Degradation, *, otherwise: str, nonlinear: str = "DPS"
+) -> None:
+    """Refuse what has no fast singular basis, or is not linear with Gaussian noise.
+
+    Args:
+        method: its name.
+        degradation: what it was given.
+        otherwise: what takes any linear operator.
+        nonlinear: what takes any differentiable one and any noise with a likelihood.
+
+    Raises:
+        TypeError: if its operator is not `Spectral` or its noise not Gaussian.
+    """
+    require_linear_gaussian(method, degradation, otherwise=nonlinear)
+    operator = degradation.operator
+    if not isinstance(operator, Spectral):
+        raise TypeError(
+            f"{method} needs an operator with a singular basis (Spectral), got {type(operator).__name__}: use "
+            f"{otherwise}, which take any linear one"
         )
 
 

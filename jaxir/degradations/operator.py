@@ -159,6 +159,11 @@ class Spectral(Linear):
     def synthesise(self, coordinates: Inexact[Array, "h w c"]) -> Image:
         """V c, the image with these coordinates."""
 
+    def diagonal(self, factors: Array, x: Image) -> Image:
+        """V diag(factors) Vᴴ x, with a real factor for each coordinate up to broadcasting."""
+        coordinates = self.analyse(x)
+        return self.synthesise(factors.astype(coordinates.dtype) * coordinates)
+
     def filter(self, f: Callable[[Array], Array], x: Image) -> Image:
         """f(√(AᴴA)) x = V f(s) Vᴴ x.
 
@@ -166,9 +171,7 @@ class Spectral(Linear):
             f: from singular values to factors, elementwise and real.
             x: an image.
         """
-        coordinates = self.analyse(x)
-        factors = f(self.spectrum.astype(x.dtype)).astype(coordinates.dtype)
-        return self.synthesise(factors * coordinates)
+        return self.diagonal(f(self.spectrum.astype(x.dtype)), x)
 
     def solve(self, v: Image, rho: float | Scalar) -> Image:
         """(AᴴA + ρ I)⁻¹ v = V (s² + ρ)⁻¹ Vᴴ v."""

@@ -5,7 +5,7 @@ from jaxir.guidance.classifier_free import ClassifierFree, Unconditional
 from jaxir.guidance.ddnm import DDNM, DDNMPlus
 from jaxir.guidance.ddrm import DDRM
 from jaxir.guidance.diffpir import DiffPIR
-from jaxir.guidance.dps import DPS, PublishedDPS
+from jaxir.guidance.dps import DPS, DPSStep, PublishedDPS
 from jaxir.guidance.guided import Guided
 from jaxir.guidance.mmps import MMPS
 from jaxir.guidance.pigdm import PiGDM
@@ -27,6 +27,7 @@ __all__ = [
     "ClassifierGuided",
     "ClassifierShifted",
     "DDNMPlus",
+    "DPSStep",
     "DiffPIR",
     "Guided",
     "PiGDM",

@@ -8,7 +8,7 @@ from jaxtyping import Array, PyTree
 
 from jaxir import expect
 from jaxir.degradations import Degradation, Spectral
-from jaxir.degradations.linear_gaussian import require_linear_gaussian
+from jaxir.degradations.linear_gaussian import require_spectral
 from jaxir.denoisers import Denoiser
 from jaxir.gaussian import Gaussian
 from jaxir.guidance.guided import require_uncoupled
@@ -23,7 +23,8 @@ class DDRM(Transition):
         σ̂ < σ_i      D_i + √(1 − η²) σ̂ (y_i − D_i)/σ_i + η σ̂ z_i
         σ̂ ≥ σ_i      (1 − η_b) D_i + η_b y_i + √(σ̂² − η_b² σ_i²) z_i
 
-    with y_i the coordinates of A⁺y. The noise is diagonal in V. With η_b = 1 these are the steps of DDNM+ as well.
+    with y_i the coordinates of A⁺y. The noise is diagonal in V. With η_b = 1 these are the steps that the appendix of
+    DDNM takes for any singular values; `DDNMPlus` is what its text derives.
     Right near its published 20 steps with η = 0.85; it does not converge to the posterior as the steps become many.
 
     Args:
@@ -39,13 +40,7 @@ class DDRM(Transition):
     eta_b: float = 1.0
 
     def __check_init__(self) -> None:
-        require_linear_gaussian("DDRM", self.degradation)
-        operator = self.degradation.operator
-        if not isinstance(operator, Spectral):
-            raise TypeError(
-                f"DDRM needs an operator with a singular basis (Spectral), got {type(operator).__name__}: use DiffPIR "
-                "or MMPS, which take any linear one"
-            )
+        require_spectral("DDRM", self.degradation, otherwise="DiffPIR or MMPS")
         expect.share("eta", self.eta)
         expect.share("eta_b", self.eta_b)
 
@@ -82,12 +77,7 @@ class DDRM(Transition):
         scale = a * jnp.where(sharp, left, self.eta * sigma)
         law = Gaussian(
             a * operator.synthesise(ours + jnp.where(sharp, mixed, pulled)),
-            jax.tree_util.Partial(_diagonal, operator, scale),
+            jax.tree_util.Partial(Spectral.diagonal, operator, scale),
         )
         aim = operator.synthesise(ours + jnp.where(seen & (level == 0), mixed, 0))
         return Step(law, carry, estimate._replace(x0_hat=aim))
-
-
-def _diagonal(operator: Spectral, scale: Array, z: Image) -> Image:
-    """V diag(scale) Vᴴ z."""
-    return operator.synthesise(scale * operator.analyse(z))

@@ -31,14 +31,15 @@ class DPS(Guided):
         γ* = ⟨g, c⟩/(⟨g, c⟩ + ⟨c, H c⟩),    H = −∇² log p(y | x0)
 
     where a nonlinear A is linearised. It costs one product with A and none with the network, needs no setting, and has
-    the discrepancy principle in it: the misfit counts in units of its noise. By default γ = min(1, 2 γ*). A sampler
-    takes a share of each correction only, so that twice the best step along one line is still stable, whatever the
-    number of steps, and nearer to what all the directions need. It is reported as `strength`.
+    the discrepancy principle in it: the misfit counts in units of its noise. By default γ = min(1, 3/2 γ*/w),
+    where w is the share of a correction that the sampler takes at once: up to 2 γ*/w is stable along the line, and the
+    more is nearer to what all the directions need. It is reported as `strength`. `DPSStep` knows w.
 
     Args:
         denoiser: the prior's.
         degradation: any, with a finite log-likelihood.
         scale: γ ≥ 0; found anew at every estimate by default.
+        share: w in (0, 1]; 1, a sampler that goes to the estimate at once, is right for none and safe for all.
 
     Source: [chung2023dps] Eq. 11; Eq. 37 of [luo2024taming]. The automatic γ is this project's.
     """
@@ -46,18 +47,10 @@ class DPS(Guided):
     denoiser: Denoiser
     degradation: Degradation
     scale: float | Scalar | None = None
+    share: float | Scalar = 1.0
 
     def __check_init__(self) -> None:
-        sigma = getattr(self.degradation.noise, "sigma", 1.0)
-        if known(sigma) and not np.all(sigma):
-            raise ValueError(
-                "DPS got a degradation without noise, whose log-likelihood is not finite: "
-                "give it a small sigma, or use PublishedDPS or DDNM"
-            )
-        if self.scale is not None and known(self.scale) and self.scale < 0:
-            raise ValueError(
-                f"scale is {self.scale}, expected at least 0, or None to have it found"
-            )
+        _expect_likelihood(self.degradation, self.scale)
 
     def estimate(self, x: Image, t: Scalar, y: Measurement | None = None) -> Estimate:
         """One evaluation and one pullback."""
@@ -75,7 +68,7 @@ class DPS(Guided):
         return estimate._replace(x0_hat=estimate.x0_hat + scale * correction, info=info)
 
     def _strength(self, y: Measurement, x0_hat: Image, correction: Image) -> Scalar:
-        """min(1, 2 γ*); 0 where the correction, by a Jacobian that is not symmetric, leads downhill."""
+        """min(1, 3/2 γ*/w); 0 where the correction, by a Jacobian that is not symmetric, leads downhill."""
         mean, push, _ = linearization(self.degradation.operator, x0_hat)
         change = push(correction)
 
@@ -85,7 +78,48 @@ class DPS(Guided):
         zero = jnp.zeros((), x0_hat.dtype)
         slope, bend = jax.jvp(jax.grad(along), (zero,), (jnp.ones_like(zero),))
         best = slope / jnp.where(slope > 0, slope - jnp.minimum(bend, 0.0), 1.0)
-        return jnp.clip(2 * best, 0.0, 1.0)
+        return jnp.clip(1.5 * best / self.share, 0.0, 1.0)
+
+
+class DPSStep(Transition):
+    """A step of another transition with `DPS` for the prior, as strong as that step allows.
+
+    Args:
+        transition: the unguided step, x_s = k x_t + (a_s − k a_t) D + τ ξ, which takes the share w = 1 − k a_t/a_s of
+            an estimate.
+        degradation: that of `DPS`.
+        scale: that of `DPS`.
+
+    Source: [chung2023dps] Eq. 11; w is this project's.
+    """
+
+    transition: Correlated
+    degradation: Degradation
+    scale: float | Scalar | None = None
+
+    def __check_init__(self) -> None:
+        _expect_likelihood(self.degradation, self.scale)
+
+    def init(self, x: Image) -> PyTree:
+        """The unguided transition's carry."""
+        return self.transition.init(x)
+
+    def step(
+        self,
+        denoiser: Denoiser,
+        carry: PyTree,
+        x: Image,
+        t: Scalar,
+        s: Scalar,
+        y: Array | None = None,
+    ) -> Step:
+        """One evaluation and one pullback."""
+        process = denoiser.process
+        a, gain = process.coefficients(s).a, self.transition.weights(process, t, s).gain
+        share = jnp.where(gain > 0, gain / a, 1.0)
+        estimate = DPS(denoiser, self.degradation, self.scale, share).estimate(x, t, y)
+        law, carry = self.transition.advance(process, carry, x, estimate, t, s)
+        return Step(law, carry, estimate)
 
 
 class PublishedDPS(Transition):
@@ -129,3 +163,15 @@ class PublishedDPS(Transition):
         gradient, estimate = jax.grad(distance, has_aux=True)(x)
         law, carry = self.transition.advance(denoiser.process, carry, x, estimate, t, s)
         return Step(Gaussian(law.mean - self.scale * gradient, law.scale), carry, estimate)
+
+
+def _expect_likelihood(degradation: Degradation, scale: float | Scalar | None) -> None:
+    """Raise a ValueError for a likelihood that is not finite, or a strength that is negative."""
+    sigma = getattr(degradation.noise, "sigma", 1.0)
+    if known(sigma) and not np.all(sigma):
+        raise ValueError(
+            "DPS got a degradation without noise, whose log-likelihood is not finite: "
+            "give it a small sigma, or use PublishedDPS or DDNM"
+        )
+    if scale is not None and known(scale) and scale < 0:
+        raise ValueError(f"scale is {scale}, expected at least 0, or None to have it found")

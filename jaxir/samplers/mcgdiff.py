@@ -11,7 +11,7 @@ from jaxtyping import Array, PyTree
 
 from jaxir import expect
 from jaxir.degradations import Degradation, Spectral
-from jaxir.degradations.linear_gaussian import require_linear_gaussian
+from jaxir.degradations.linear_gaussian import require_spectral
 from jaxir.denoisers import Denoiser, Estimate
 from jaxir.gaussian import Gaussian
 from jaxir.processes import Process
@@ -48,13 +48,9 @@ class MCGDiff(Sampler):
         expect.positive("softness", self.softness)
         if self.particles < 2:
             raise ValueError(f"particles is {self.particles}, expected at least 2")
-        require_linear_gaussian("MCGDiff", self.degradation, otherwise="DPS or DAPS")
-        operator = self.degradation.operator
-        if not isinstance(operator, Spectral):
-            raise TypeError(
-                f"MCGDiff needs an operator with a singular basis (Spectral), got {type(operator).__name__}: use "
-                "Twisted, which takes any linear one"
-            )
+        require_spectral(
+            "MCGDiff", self.degradation, otherwise="Twisted or MMPS", nonlinear="DPS or DAPS"
+        )
 
     def windows(self, count: int) -> Sequence[tuple[int, int]]:
         """About twenty windows."""
@@ -162,4 +158,4 @@ def _log_normal(x: Array, mean: Array, variance: Array, where: Array) -> Array:
 
 def _diagonal(operator: Spectral, scale: Array, z: Images) -> Images:
     """V diag(scale) Vᴴ z, for every particle."""
-    return jax.vmap(lambda z: operator.synthesise(scale * operator.analyse(z)))(z)
+    return jax.vmap(lambda z: operator.diagonal(scale, z))(z)

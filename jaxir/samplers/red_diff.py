@@ -30,17 +30,22 @@ class REDDiff(Sampler):
         degradation: any differentiable operator; its noise is not used.
         weight: λ of the prior.
         rate: learning rate of Adam with β = (0.9, 0.99).
+        damping: ρ > 0 of the start (AᴴA + ρ)⁻¹Aᴴy for a linear operator: the square of the noise over that of the
+            image's deviation, 0.1 over 0.5 by default.
 
     Source: [mardani2024reddiff] Algorithm 1.
+    Differs from the paper: it starts from A⁺y, which a blur makes of noise alone, far from any image.
     """
 
     degradation: Degradation
     weight: float = 0.25
     rate: float = 0.1
+    damping: float = 0.04
 
     def __check_init__(self) -> None:
         expect.positive("weight", self.weight)
         expect.positive("rate", self.rate)
+        expect.positive("damping", self.damping)
 
     def windows(self, count: int) -> Sequence[tuple[int, int]]:
         """About twenty windows."""
@@ -55,10 +60,14 @@ class REDDiff(Sampler):
         expect_signal("REDDiff", process, times)
 
     def start(self, denoiser: Denoiser, like: Image, times: Times, y: Array | None) -> Gaussian:
-        """The state of A⁺y for a linear operator, of 0 for others, without noise."""
+        """The state of (AᴴA + ρ)⁻¹Aᴴy for a linear operator, of 0 for others, without noise."""
         self.degradation.expect_measurement(y)
         operator = self.degradation.operator
-        clean = operator.pinv(y) if isinstance(operator, Linear) else jnp.zeros_like(like)
+        clean = (
+            operator.solve(operator.adjoint(operator.clean(y)), self.damping)
+            if isinstance(operator, Linear)
+            else jnp.zeros_like(like)
+        )
         return Gaussian(denoiser.process.marginal(clean, times[0], y).mean, 0.0)
 
     def init(self, denoiser: Denoiser, x: Image, times: Times, y: Array | None) -> PyTree:

@@ -17,10 +17,10 @@ from jaxir.degradations import (
     from_function,
     from_linear_function,
 )
-from jaxir.denoisers import Denoiser, GaussianDenoiser, gaussian_denoiser
+from jaxir.denoisers import Denoiser, Estimate, GaussianDenoiser, gaussian_denoiser
 from jaxir.gaussian import Gaussian
-from jaxir.guidance import DDNM, DPS, MMPS, TMPD, DiffPIR, PiGDM, PublishedDPS
-from jaxir.processes import VE, VP, Flow, log_snr_times
+from jaxir.guidance import DDNM, DPS, MMPS, TMPD, DiffPIR, DPSStep, PiGDM, PublishedDPS
+from jaxir.processes import VE, VP, Flow, Process, log_snr_times
 from jaxir.samplers import Discrete, sample
 from jaxir.testbeds import LinearGaussian, stationary_covariance
 from jaxir.transitions import DDIM
@@ -156,6 +156,29 @@ def test_diffpir_is_the_minimiser_of_its_proximal_problem(x64, process, weight):
     assert jnp.abs(gradient).max() < 1e-8 * jnp.abs(jax.grad(objective)(prior(x, t))).max()
 
 
+@pytest.mark.parametrize("error", [0.0, 0.1, 0.4])
+def test_the_automatic_weight_of_diffpir_is_twice_the_variance_that_the_residual_shows(x64, error):
+    """Of half of 10,000 pixels: three times the relative error √(2/5,000) (1 + σ_y²/v) is allowed."""
+    shape, t = (100, 100, 1), jnp.asarray(0.1)
+    noise, wrong, known, x0 = (
+        jax.random.normal(k, shape) for k in jax.random.split(jax.random.key(0), 4)
+    )
+    operator = Mask(known > 0, shape)
+
+    class Wrong(Denoiser):
+        process: Process
+
+        def estimate(self, x, t, y=None):
+            return Estimate(x0 + error * wrong)
+
+    guided = DiffPIR(Wrong(VP()), Degradation(operator, GaussianNoise(SIGMA)))
+    found = guided.estimate(x0, t, operator(x0 + SIGMA * noise)).info["strength"]
+    level = jnp.exp(-2 * VP().log_snr(t))
+    allowed = 3 * np.sqrt(2 / 5000) * (1 + SIGMA**2 / error**2) if error else 0.0
+    expected = level / jnp.maximum(level, 2 * error**2)
+    np.testing.assert_allclose(found, expected, rtol=allowed + 1e-12)
+
+
 @each_process
 def test_ddnm_reproduces_the_measurement(x64, process):
     """A of its estimate is y, and what A does not see is the prior's."""
@@ -200,7 +223,10 @@ def test_consistent_dps_is_exact_as_the_noise_of_the_state_vanishes(x64):
 
 
 @each_process
-def test_automatic_dps_goes_twice_to_the_top_of_the_posterior_along_its_line(x64, process):
+@pytest.mark.parametrize("share", [1.0, 0.3])
+def test_automatic_dps_goes_half_beyond_the_top_of_the_posterior_along_its_line(
+    x64, process, share
+):
     """With J, V and A of the Gaussian as matrices; where that would pass the closure's own step, the step is that."""
     problem = linear_gaussian()
     y, prior, met = measured(problem), problem.denoiser(process), set()
@@ -218,11 +244,11 @@ def test_automatic_dps_goes_twice_to_the_top_of_the_posterior_along_its_line(x64
 
         down, here, up = (log_posterior(step) for step in (-1.0, 0.0, 1.0))
         best = (up - down) / 2 / (2 * here - up - down)  # the top of a parabola
-        found = DPS(prior, problem.degradation).estimate(x, t, y)
-        chex.assert_trees_all_close(found.info["strength"], min(1.0, 2 * best), rtol=1e-6)
-        moved = d + min(1.0, 2 * best) * c
+        found = DPS(prior, problem.degradation, share=share).estimate(x, t, y)
+        chex.assert_trees_all_close(found.info["strength"], min(1.0, 1.5 * best / share), rtol=1e-6)
+        moved = d + min(1.0, 1.5 * best / share) * c
         chex.assert_trees_all_close(found.x0_hat.ravel(), moved, rtol=1e-6, atol=1e-8)
-        met.add(bool(2 * best < 1))
+        met.add(bool(1.5 * best / share < 1))
     assert True in met
 
 
@@ -243,18 +269,18 @@ def test_automatic_dps_takes_an_operator_with_a_pullback_of_its_own(x64):
 
 @pytest.mark.parametrize("steps", [5, 50])
 @pytest.mark.parametrize("sigma", [1e-3, 0.1, 1.0])
-def test_automatic_dps_does_not_diverge_however_precise_the_measurement(sigma, steps):
+@pytest.mark.parametrize("eta", [0.0, 1.0])
+def test_automatic_dps_does_not_diverge_however_precise_the_measurement(sigma, steps, eta):
     """Where the closure as derived explodes: the mean is nearer to the posterior's than the prior's deviation."""
     problem = linear_gaussian()
     problem = LinearGaussian(problem.mean, problem.covariance, degradation(sigma))
     y = measured(problem)
-    guided = DPS(problem.denoiser(VP()), problem.degradation)
     found = sample(
         jax.random.key(1),
-        guided,
+        problem.denoiser(VP()),
         y,
         shape=SHAPE,
-        sampler=Discrete(DDIM(1.0)),
+        sampler=Discrete(DPSStep(DDIM(eta), problem.degradation)),
         times=steps,
         samples=64,
     )

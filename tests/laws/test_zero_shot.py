@@ -1,5 +1,7 @@
 """Zero-shot restoration where all is known: what each method claims holds exactly, and what it costs is said."""
 
+import functools
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -82,14 +84,24 @@ def test_tmpd_is_the_exact_conditional_denoiser_where_pixels_are_independent(x64
 
 @each_operator
 @pytest.mark.parametrize("process", [VP(), VE(sigma_max=20.0)], ids=["VP", "VE"])
-@pytest.mark.parametrize(("eta", "eta_b"), [(0.85, 1.0), (0.5, 0.6), (1.0, 0.3)])
-def test_for_the_true_image_a_ddrm_step_keeps_the_marginal(x64, operator, process, eta, eta_b):
+@pytest.mark.parametrize(
+    "method",
+    [
+        DDRM,
+        functools.partial(DDRM, eta=0.5, eta_b=0.6),
+        functools.partial(DDRM, eta=1.0, eta_b=0.3),
+        DDNMPlus,
+        functools.partial(DDNMPlus, eta=0.5),
+    ],
+    ids=["DDRM", "DDRM soft", "DDRM softer", "DDNM+", "DDNM+ soft"],
+)
+def test_for_the_true_image_a_step_keeps_the_marginal(x64, operator, process, method):
     """Over the noise of y and its own, x_s ~ N(a x0, σ² I): a factor √2 on the noise, as published code has, is seen.
 
     The state's noise and that of y are independent, which makes the law of a coordinate N(a x0, σ²) in each case.
     """
     operator, sigma = operator(), 0.1
-    transition = DDRM(Degradation(operator, GaussianNoise(sigma)), eta, eta_b)
+    transition = method(Degradation(operator, GaussianNoise(sigma)))
     x0 = jnp.asarray(np.random.default_rng(0).normal(size=SHAPE))
     clean = operator(x0)
     for t, s in ((0.9, 0.7), (0.5, 0.3), (0.1, 0.05)):
