@@ -1,6 +1,6 @@
 """What a strength that nobody has to choose costs: the default of a method against the best of a grid, task by task.
 
-    python benchmarks/strength.py            about 10 minutes on one core
+    python benchmarks/strength.py            about 15 minutes on one core
     python benchmarks/strength.py --smoke    a small part of it, nothing is written
 
 Crops of 48 × 48 are cut from the middle of photographs of BSDS500's training part, reduced by 2, and spoiled by the
@@ -72,7 +72,7 @@ def main() -> None:
     if not DATA.is_dir():
         raise SystemExit(f"{DATA} does not exist: set JAXIR_DATA to the folder of development data")
     prior = jaxir.load("natural-prior")
-    images = [jnp.asarray(crop[24:72, 24:72]) for crop in crops(1 if smoke else 2)]
+    images = [jnp.asarray(crop[24:72, 24:72]) for crop in crops(1 if smoke else 4)]
     tasks = dict(list(TASKS.items())[:1]) if smoke else TASKS
     noises, steps = (NOISES[1:2], 4) if smoke else (NOISES, STEPS)
     began, rows = time.perf_counter(), []

@@ -29,7 +29,6 @@ METHODS: dict[str, methods.Method] = {
     "ΠGDM": methods.pigdm,
     "MMPS": methods.mmps,
     "DPS": methods.dps,
-    "DDNM+": methods.ddnm_plus,
     "DDRM": methods.ddrm,
 }
 """With their defaults; DPS finds its strength by itself."""
@@ -151,14 +150,9 @@ def claims(boards: Mapping[str, Board], worst: str, baseline: str) -> list[Claim
 
 
 def remarks(board: Board) -> str:
-    """Why a method is missing, or worse than nothing, a line each."""
+    """Why a method is missing, a line each."""
     reasons = {name: row["refused"] for name, row in board.items() if "refused" in row}
-    found = [f"- {name} did not run: {reason}" for name, reason in reasons.items()]
-    if "psnr" in board.get("DDNM+", {}):
-        found.append(
-            "- DDNM+ takes the noise of A⁺y for σ in every direction: where singular values are small, it is not"
-        )
-    return "\n".join(found)
+    return "\n".join(f"- {name} did not run: {reason}" for name, reason in reasons.items())
 
 
 def fastest(boards: Mapping[str, Board], name: str) -> str:

@@ -19,7 +19,6 @@ from jaxir.guidance import (
     MMPS,
     PSLD,
     TMPD,
-    DDNMPlus,
     DiffPIR,
     DPSStep,
     PiGDM,
@@ -138,13 +137,21 @@ def ddnm(
 
 
 def ddnm_plus(
-    denoiser: Denoiser, degradation: Degradation, *, eta: float = 0.85
+    denoiser: Denoiser,
+    degradation: Degradation,
+    *,
+    eta: float = 0.85,
+    length: int = 10,
+    repeats: int = 3,
 ) -> tuple[Denoiser, Sampler]:
-    """DDNM+: DDNM for measurements with noise.
+    """DDNM+: DDNM for measurements with noise, with time travel, which fills holes that `ddrm` does not.
 
-    Source: [wang2023ddnm] Sec. 3.3.
+    By singular values its step is that of DDRM with η_b = 1, so that `repeats=1` is `ddrm` with its defaults. The
+    simpler step of the text takes the noise of y for fresh at every step; it is the same noise, and adds up.
+
+    Source: [wang2023ddnm] Sec. 3.3 and Eq. 19.
     """
-    return denoiser, Discrete(DDNMPlus(degradation, eta))
+    return denoiser, Travel(DDRM(degradation, eta), length, repeats)
 
 
 def ddrm(

@@ -142,7 +142,7 @@ class Linear(Operator):
 class Spectral(Linear):
     """A linear operator with a fast singular basis, A = U diag(s) Vᴴ with V unitary.
 
-    Coordinates are arrays of the image's size, complex where the basis is (Fourier). DDRM and DDNM+ act on
+    Coordinates are arrays of the image's size, complex where the basis is (Fourier). DDRM and MCGDiff act on
     them; `solve` and `pinv` are closed forms.
     """
 

@@ -2,7 +2,7 @@
 
 from jaxir.guidance.classifier import Classifier, ClassifierGuided, ClassifierShifted
 from jaxir.guidance.classifier_free import ClassifierFree, Unconditional
-from jaxir.guidance.ddnm import DDNM, DDNMPlus
+from jaxir.guidance.ddnm import DDNM
 from jaxir.guidance.ddrm import DDRM
 from jaxir.guidance.diffpir import DiffPIR
 from jaxir.guidance.dps import DPS, DPSStep, PublishedDPS
@@ -26,7 +26,6 @@ __all__ = [
     "ClassifierFree",
     "ClassifierGuided",
     "ClassifierShifted",
-    "DDNMPlus",
     "DPSStep",
     "DiffPIR",
     "Guided",

@@ -23,8 +23,7 @@ class DDRM(Transition):
         σ̂ < σ_i      D_i + √(1 − η²) σ̂ (y_i − D_i)/σ_i + η σ̂ z_i
         σ̂ ≥ σ_i      (1 − η_b) D_i + η_b y_i + √(σ̂² − η_b² σ_i²) z_i
 
-    with y_i the coordinates of A⁺y. The noise is diagonal in V. With η_b = 1 these are the steps that the appendix of
-    DDNM takes for any singular values; `DDNMPlus` is what its text derives.
+    with y_i the coordinates of A⁺y. The noise is diagonal in V. With η_b = 1 these are the steps of DDNM+ as well.
     Right near its published 20 steps with η = 0.85; it does not converge to the posterior as the steps become many.
 
     Args:

@@ -19,10 +19,10 @@ class DiffPIR(Guided):
     m numbers has the variance σ_y² + s² v for an error of variance v, with the mean s² = ‖Aᴴr‖²/‖r‖² of A's squared
     singular values. By default
 
-        λ = σ̂²/max(σ̂², 2 v),    v = max(0, ‖r‖²/m − σ_y²) ‖r‖²/‖Aᴴr‖²
+        λ = σ̂²/max(σ̂², 4 v),    v = max(0, ‖r‖²/m − σ_y²) ‖r‖²/‖Aᴴr‖²
 
-    twice what the residual shows, for D knows y through the state and errs less where it is measured. It lets a few
-    known pixels count that the denoiser would take for noise, and is reported as `strength`.
+    twice the deviation that the residual shows, for D knows y through the state and errs less where it is measured. It
+    lets a few known pixels count that the denoiser would take for noise, and is reported as `strength`.
 
     Args:
         denoiser: the prior's.
@@ -54,7 +54,7 @@ class DiffPIR(Guided):
         return estimate._replace(x0_hat=estimate.x0_hat + operator.solve(back, rho), info=info)
 
     def _weight(self, t: Scalar, residual: Measurement, back: Image) -> Scalar:
-        """σ̂²/max(σ̂², 2 v)."""
+        """σ̂²/max(σ̂², 4 v)."""
         told = self.degradation.operator.told(residual)
         parts = 2 if jnp.iscomplexobj(residual) else 1
         square = jnp.sum(jnp.abs(jnp.where(told, residual, 0)) ** 2)
@@ -62,4 +62,4 @@ class DiffPIR(Guided):
         seen = jnp.sum(back**2)
         shown = jnp.maximum(excess, 0) * square / jnp.where(seen > 0, seen, 1)
         expected = self.snr_scale(t) ** 2
-        return expected / jnp.maximum(expected, 2 * shown)
+        return expected / jnp.maximum(expected, 4 * shown)
