@@ -20,11 +20,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from jaxir.cli.degrade import degrade
     from jaxir.cli.demo import demo
     from jaxir.cli.errors import EXPECTED, SomeFailed, one_line
+    from jaxir.cli.evaluate import evaluate
     from jaxir.cli.models import models
     from jaxir.cli.restore import restore
     from jaxir.cli.train import train
 
-    commands = {f.__name__: f for f in (demo, restore, degrade, train, models, bench)}
+    commands = {f.__name__: f for f in (demo, restore, degrade, train, evaluate, models, bench)}
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
         if arguments[:2] == [

@@ -14,6 +14,8 @@ def train(
     workdir: Path | None = None,
     steps: int | None = None,
     initial: str | None = None,
+    fsdp: bool = False,
+    distributed: bool = False,
     smoke: bool = False,
 ) -> None:
     """Train what an experiment file describes, or go on with a run that was interrupted.
@@ -24,6 +26,8 @@ def train(
             at the end the weights, in model/.
         steps: total number of steps, instead of the experiment's.
         initial: weights, by name or folder, that a new run starts from.
+        fsdp: split the weights and the optimiser's state over the devices, too, and not only the batch.
+        distributed: one of many processes, on as many hosts: each runs this command; see docs/many_devices.md.
         smoke: a few tiny steps on generated images, to see that everything works.
     """
     from jaxir.cli.errors import UsageError
@@ -35,8 +39,16 @@ def train(
     if steps is not None and steps < 1:
         raise UsageError(f"--steps is {steps}, expected at least 1")
     import importlib.util
+    import sys
 
+    import jax
+
+    if smoke:  # compiling is nearly all of it
+        jax.config.update("jax_disable_most_optimizations", True)
+    if distributed:
+        jax.distributed.initialize()
     import jaxir
+    from jaxir.mesh import FullyShard, replicate
     from jaxir.training import Experiment
     from jaxir.training import train as run
 
@@ -44,6 +56,9 @@ def train(
     if spec is None or spec.loader is None:
         raise UsageError(f"{experiment} is not a Python file")
     module = importlib.util.module_from_spec(spec)
+    sys.path.insert(
+        0, str(experiment.parent)
+    )  # as Python does for a script: it may import its neighbours
     try:
         spec.loader.exec_module(module)
     except (SyntaxError, ImportError, NameError, AttributeError) as error:
@@ -65,5 +80,10 @@ def train(
     if steps is not None:
         config = dataclasses.replace(config, steps=steps)
     folder = workdir or Path("runs") / config.name
-    state = run(config, folder, initial=None if initial is None else jaxir.load(initial))
+    state = run(
+        config,
+        folder,
+        initial=None if initial is None else jaxir.load(initial),
+        rule=FullyShard() if fsdp else replicate,
+    )
     print(f"{folder}: step {int(state.step)} of {config.steps}; weights in {folder / 'model'}")

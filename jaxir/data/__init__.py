@@ -1,17 +1,36 @@
 """Images in and out."""
 
-from jaxir.data.image_file import ImageFileError, image_files, read_image, write_image
+from jaxir.data.arrays import Arrays
+from jaxir.data.image_file import (
+    ImageFileError,
+    image_files,
+    image_size,
+    read_image,
+    write_image,
+)
+from jaxir.data.image_folder import ImageFolder, UnreadableImageWarning
+from jaxir.data.pair_folder import PairFolder
 from jaxir.data.pipeline import crop_batch, prefetch
-from jaxir.data.sources import ImageFolder, Source
+from jaxir.data.sources import Pairs, Source, Subset, check_crop, holdout
 from jaxir.data.synthetic import Synthetic
+from jaxir.data.tfds import Tfds
 
 __all__ = [
+    "Arrays",
     "ImageFileError",
     "ImageFolder",
+    "PairFolder",
+    "Pairs",
     "Source",
+    "Subset",
     "Synthetic",
+    "Tfds",
+    "UnreadableImageWarning",
+    "check_crop",
     "crop_batch",
+    "holdout",
     "image_files",
+    "image_size",
     "prefetch",
     "read_image",
     "write_image",

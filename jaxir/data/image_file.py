@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import uuid
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +27,9 @@ FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 """Pillow's name of each format by the end of the file's name, and how it is written."""
 
+LAST_BYTES = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}
+"""How a whole file ends, in the formats that say so."""
+
 
 class ImageFileError(ValueError):
     """An image file cannot be read or must not be written; one line says why."""
@@ -42,32 +47,12 @@ def read_image(path: str | Path) -> Float[np.ndarray, "h w c"]:
             what Pillow would cut to 8 bits without a word (16 bits a channel in colour) or has no
             range (floats).
     """
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
 
     path = Path(path)
-    _expect_file(path)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as file:
-                _expect_known_depth(file, path)
-                file.load()
-                pixels, transparent = _decode(ImageOps.exif_transpose(file))
-    except ImageFileError:
-        raise
-    except Image.UnidentifiedImageError as error:
-        raise ImageFileError(
-            f"{path} is not an image that Pillow knows: give a PNG, JPEG, TIFF or WebP file"
-        ) from error
-    except Image.DecompressionBombError as error:
-        raise ImageFileError(
-            f"{path} says that it has more pixels than Pillow trusts "
-            f"({2 * (Image.MAX_IMAGE_PIXELS or 0)}): "
-            "raise PIL.Image.MAX_IMAGE_PIXELS if you know the file"
-        ) from error
-    except Exception as error:  # decoders raise whatever comes up on broken data
-        why = " ".join(str(error).split()) or type(error).__name__
-        raise ImageFileError(f"{path} cannot be decoded ({why}): get the file again") from error
+    with _opened(path) as file:
+        file.load()
+        pixels, transparent = _decode(ImageOps.exif_transpose(file))
     if transparent:
         warnings.warn(
             f"{path} is partly transparent: its colours are read and its transparency is dropped",
@@ -76,6 +61,28 @@ def read_image(path: str | Path) -> Float[np.ndarray, "h w c"]:
     scale = np.float32(np.iinfo(pixels.dtype).max / 2)
     image = pixels.astype(np.float32) / scale - 1
     return image[..., None] if image.ndim == 2 else image
+
+
+def image_size(path: str | Path) -> tuple[int, int]:
+    """Height and width of what `read_image` returns, from the header where it can be trusted.
+
+    A PNG or JPEG file that ends as such a file should is not decoded. Any other is, so that one cut
+    short is found here.
+
+    Raises:
+        ImageFileError: as `read_image`, but for damage in the middle of a file.
+    """
+    from PIL import Image, ImageOps
+
+    path = Path(path)
+    with _opened(path) as file:
+        if file.format in LAST_BYTES and _ends(path, LAST_BYTES[file.format]):
+            width, height = file.size
+            # Pillow's own reader of PNG decodes the image to look for EXIF behind it
+            turned = Image.Image.getexif(file).get(0x0112) in (5, 6, 7, 8)
+            return (width, height) if turned else (height, width)
+        width, height = ImageOps.exif_transpose(file).size
+        return height, width
 
 
 def write_image(
@@ -144,6 +151,41 @@ def _expect_file(path: Path) -> None:
         raise ImageFileError(f"{path} does not exist: give an image file")
     if path.is_file() and path.stat().st_size == 0:
         raise ImageFileError(f"{path} is empty (0 bytes): get the file again")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Pillow.Image]:
+    """The open file, of a depth that is known; whatever is wrong with it is one line."""
+    from PIL import Image
+
+    _expect_file(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as file:
+                _expect_known_depth(file, path)
+                yield file
+    except ImageFileError:
+        raise
+    except Image.UnidentifiedImageError as error:
+        raise ImageFileError(
+            f"{path} is not an image that Pillow knows: give a PNG, JPEG, TIFF or WebP file"
+        ) from error
+    except Image.DecompressionBombError as error:
+        raise ImageFileError(
+            f"{path} says that it has more pixels than Pillow trusts "
+            f"({2 * (Image.MAX_IMAGE_PIXELS or 0)}): "
+            "raise PIL.Image.MAX_IMAGE_PIXELS if you know the file"
+        ) from error
+    except Exception as error:  # decoders raise whatever comes up on broken data
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise ImageFileError(f"{path} cannot be decoded ({why}): get the file again") from error
+
+
+def _ends(path: Path, last: bytes) -> bool:
+    with path.open("rb") as file:
+        file.seek(-min(len(last), path.stat().st_size), os.SEEK_END)
+        return file.read() == last
 
 
 def _expect_known_depth(file: Pillow.Image, path: Path) -> None:

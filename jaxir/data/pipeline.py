@@ -1,4 +1,4 @@
-"""From a source to batches: random crops, flips and quarter turns, decided by (seed, step) alone."""
+"""From a source to batches: random crops, flips and quarter turns, decided by (seed, step, row)."""
 
 from __future__ import annotations
 
@@ -11,32 +11,50 @@ import numpy as np
 from jaxir.data.sources import Source
 
 
-def crop_batch(source: Source, *, seed: int, step: int, batch: int, size: int) -> np.ndarray:
+def crop_batch(
+    source: Source,
+    *,
+    seed: int,
+    step: int,
+    batch: int,
+    size: int,
+    part: slice | range | None = None,
+) -> np.ndarray:
     """The batch of one step: `batch` random crops of `size` × `size`, each flipped and turned at random.
 
-    Images are drawn uniformly with replacement. The same (seed, step) gives the same batch, on any machine.
+    Images are drawn uniformly with replacement. Row i of the batch is decided by (seed, step, i), so it is the same
+    on any machine, whoever makes it.
+
+    Args:
+        source: the images, or the pairs: both of a pair get the same window, flip and turn.
+        seed: another seed, other batches.
+        step: number of the batch.
+        batch: rows of the whole batch.
+        size: side of the crops.
+        part: rows to make, as a host does that holds only these; all, if it is not given.
 
     Returns:
-        uint8 of shape (batch, size, size, channels).
+        uint8 of shape (batch or length of part, size, size, channels).
 
     Raises:
         ValueError: if an image is smaller than the crop.
     """
-    rng = np.random.default_rng((seed, step))
-    crops = []
-    for _ in range(batch):
-        index = int(rng.integers(len(source)))
-        image = source[index]
-        height, width = image.shape[:2]
-        if min(height, width) < size:
-            raise ValueError(
-                f"image {index} of the source is {height}×{width}, smaller than the crop of {size}: "
-                "use a smaller crop or leave the image out"
-            )
-        top, left = (int(rng.integers(side - size + 1)) for side in (height, width))
-        crop = np.rot90(image[top : top + size, left : left + size], int(rng.integers(4)))
-        crops.append(crop[:, ::-1] if rng.integers(2) else crop)
-    return np.stack(crops)
+    rows = part if isinstance(part, range) else range(batch)[part or slice(None)]
+    return np.stack([_crop(source, np.random.default_rng((seed, step, i)), size) for i in rows])
+
+
+def _crop(source: Source, rng: np.random.Generator, size: int) -> np.ndarray:
+    index = int(rng.integers(len(source)))
+    image = source[index]
+    height, width = image.shape[:2]
+    if min(height, width) < size:
+        raise ValueError(
+            f"image {index} of the source is {height}×{width}, smaller than the crop of {size}: "
+            "use a smaller crop or leave the image out"
+        )
+    top, left = (int(rng.integers(side - size + 1)) for side in (height, width))
+    crop = np.rot90(image[top : top + size, left : left + size], int(rng.integers(4)))
+    return crop[:, ::-1] if rng.integers(2) else crop
 
 
 def prefetch(

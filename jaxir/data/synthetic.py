@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 WAVES = 8
@@ -47,3 +49,7 @@ class Synthetic:
         cycles = r[:, None, None] * along + r[None, :, None] * across
         image = 0.5 * np.sqrt(2 / WAVES) * np.cos(2 * np.pi * cycles + phase) @ colour
         return np.round(127.5 * (np.clip(image, -1, 1) + 1)).astype(np.uint8)
+
+    def sizes(self) -> Sequence[tuple[int, int]]:
+        """Height and width of each image."""
+        return [(self.size, self.size)] * self.count

@@ -131,3 +131,26 @@ class Preconditioned(Prediction):
         a, _, sigma = process.coefficients(t)
         radius = jnp.hypot(sigma, a * self.data_std)
         return Row(sigma / (self.data_std * radius), -a * self.data_std / radius, jnp.zeros_like(t))
+
+
+class Residual(Prediction):
+    """Another prediction with x0 − y in the place of x0, for a process that moves towards the degraded image.
+
+    What is learnt is what the degradation did, and a network that says nothing yet gives y back. On other processes it
+    is `inner`.
+
+    Args:
+        inner: of x0 − y; the `data_std` of `Preconditioned` is then the deviation of that difference.
+    """
+
+    inner: Prediction = Preconditioned(0.2)
+
+    @property
+    def data_std(self) -> float:
+        """That of `inner`, 0.5 where it has none."""
+        return getattr(self.inner, "data_std", 0.5)
+
+    def row(self, process: Process, t: Scalar) -> Row:
+        """(u, v, w − u)."""
+        u, v, w = self.inner.row(process, t)
+        return Row(u, v, w - u)

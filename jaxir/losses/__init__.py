@@ -1,6 +1,7 @@
 """What training minimises."""
 
 from jaxir.losses.matching import (
+    Objective,
     Weighting,
     edm_weight,
     matching_loss,
@@ -9,7 +10,7 @@ from jaxir.losses.matching import (
     simple_weight,
     vlb_weight,
 )
-from jaxir.losses.reverting import euler_matching_loss, mean_matching_loss
+from jaxir.losses.reverting import euler_matching_loss, mean_matching_loss, stepwise
 from jaxir.losses.variational_bound import (
     Bound,
     Decoder,
@@ -25,6 +26,7 @@ __all__ = [
     "Decoder",
     "GaussianDecoder",
     "IntegerDecoder",
+    "Objective",
     "Weighting",
     "continuous_bound",
     "edm_weight",
@@ -35,6 +37,7 @@ __all__ = [
     "output_weight",
     "simple_weight",
     "step_weight",
+    "stepwise",
     "variational_bound",
     "vlb_weight",
 ]

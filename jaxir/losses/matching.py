@@ -15,6 +15,9 @@ import jax.numpy as jnp
 from jaxir.denoisers import NetworkDenoiser
 from jaxir.typing import Image, Key, Scalar
 
+Objective = Callable[[Key, NetworkDenoiser, Image, Scalar, Image | None], Scalar]
+"""(key, denoiser, x0, t, y) -> the loss of one image; `matching_loss` is one."""
+
 Weighting = Callable[[NetworkDenoiser, Scalar], Scalar]
 """(denoiser, t) -> factor on ‖x̂0 − x0‖²."""
 

@@ -6,11 +6,31 @@ it in two ways, which differ by what brings its estimate to x_s.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import jax.numpy as jnp
 
-from jaxir.denoisers import Denoiser, Estimate
+from jaxir.denoisers import Denoiser, Estimate, NetworkDenoiser
+from jaxir.losses.matching import Objective
 from jaxir.transitions import Ancestral, ReverseEuler
 from jaxir.typing import Image, Key, Measurement, Scalar
+
+
+def stepwise(loss: Callable[..., Scalar], steps: int) -> Objective:
+    """A loss of a step as one of a time: the step of length (span)/`steps` that starts there.
+
+    Args:
+        loss: (key, denoiser, x0, t, s, y) -> the loss of one image.
+        steps: of the sampling, ≥ 1.
+    """
+
+    def objective(
+        key: Key, denoiser: NetworkDenoiser, x0: Image, t: Scalar, y: Image | None
+    ) -> Scalar:
+        low, high = denoiser.process.span
+        return loss(key, denoiser, x0, t, jnp.maximum(t - (high - low) / steps, low), y)
+
+    return objective
 
 
 def mean_matching_loss(

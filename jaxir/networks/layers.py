@@ -1,4 +1,4 @@
-"""The pieces of a network: normalisation at each pixel, noise-level embedding, residual and attention blocks.
+"""The pieces of a network: norms at each pixel, noise-level embedding, residual and attention blocks, folding.
 
 Every norm here acts over the channels of one pixel. GroupNorm and its kin average over the image, which
 makes the result depend on the size of the image and breaks tiles; these do not.
@@ -80,3 +80,17 @@ class Attention(nn.Module):
         h = jax.nn.dot_product_attention(qkv[:, 0], qkv[:, 1], qkv[:, 2])
         h = h.reshape(height, width, channels)
         return x + nn.Dense(channels, dtype=self.dtype, kernel_init=nn.initializers.zeros)(h)
+
+
+def fold(x: Array, patch: int) -> Array:
+    """(H, W, C) -> (H/p, W/p, p² C): each block of p × p pixels becomes the channels of one."""
+    height, width, channels = x.shape
+    x = x.reshape(height // patch, patch, width // patch, patch, channels)
+    return x.transpose(0, 2, 1, 3, 4).reshape(height // patch, width // patch, -1)
+
+
+def unfold(x: Array, patch: int) -> Array:
+    """(H, W, p² C) -> (pH, pW, C), the inverse of `fold`."""
+    height, width, channels = x.shape
+    x = x.reshape(height, width, patch, patch, channels // patch**2)
+    return x.transpose(0, 2, 1, 3, 4).reshape(height * patch, width * patch, -1)

@@ -17,15 +17,16 @@ import jax
 import numpy as np
 
 from jaxir import denoisers, networks, processes
-from jaxir.denoisers import NetworkDenoiser
-from jaxir.networks import UNet
+from jaxir.denoisers import NetworkDenoiser, Prediction
+from jaxir.networks import LinenNetwork, Network
+from jaxir.processes import Process
 from jaxir.typing import Params
 
-_NETWORKS = {"UNet": networks.UNet}
-_PROCESSES = {name: getattr(processes, name) for name in ("VP", "CosineVP", "VE", "Flow")}
-_PREDICTIONS = {
-    name: getattr(denoisers, name)
-    for name in ("CleanImage", "Noise", "Score", "Velocity", "AngleVelocity", "Preconditioned")
+_KNOWN: dict[str, Any] = {
+    name: value
+    for package in (networks, processes, denoisers)
+    for name, value in vars(package).items()
+    if name in package.__all__ and dataclasses.is_dataclass(value)
 }
 SHIPPED = Path(__file__).parent / "weights"
 
@@ -34,8 +35,12 @@ class WeightsError(ValueError):
     """Weights that are missing, damaged or of an unknown kind."""
 
 
-def save_denoiser(folder: str | Path, denoiser: NetworkDenoiser, network: UNet) -> None:
-    """Write the folder that `load` reads; files that are there already are replaced."""
+def save_denoiser(folder: str | Path, denoiser: NetworkDenoiser, network: Network) -> None:
+    """Write the folder that `load` reads; files that are there already are replaced.
+
+    Raises:
+        WeightsError: if a part of the denoiser is not one of jaxir's own classes, which a file could not name.
+    """
     from safetensors.numpy import save
 
     folder = Path(folder)
@@ -78,9 +83,15 @@ def load(name_or_path: str | Path) -> NetworkDenoiser:
             )
     try:
         config = json.loads((folder / "config.json").read_text())
-        network = _one(_build(_NETWORKS, config["network"]))
-        process = _build(_PROCESSES, config["process"])
-        prediction = _build(_PREDICTIONS, config["prediction"])
+        network = _one(_build(config["network"]))
+        process, prediction = _build(config["process"]), _build(config["prediction"])
+        for part, kind in (
+            (network, LinenNetwork),
+            (process, Process),
+            (prediction, Prediction),
+        ):
+            if not isinstance(part, kind):
+                raise TypeError(f"{part!r} is no {kind.__name__}")
         data_std, digest = float(config["data_std"]), config["sha256"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise WeightsError(
@@ -98,7 +109,12 @@ def load(name_or_path: str | Path) -> NetworkDenoiser:
     if jax.tree.map(np.shape, params) != jax.tree.map(np.shape, expected):
         raise WeightsError(f"{path} does not fit the network in config.json: they are of two runs")
     return NetworkDenoiser(
-        process, jax.tree.map(jax.numpy.asarray, params), network.apply, prediction, data_std
+        process,
+        jax.tree.map(jax.numpy.asarray, params),
+        network.apply,
+        prediction,
+        data_std,
+        network.sees_y,
     )
 
 
@@ -132,28 +148,36 @@ def _find(name_or_path: str | Path) -> Path:
     )
 
 
-def _describe(value: Any) -> dict[str, Any]:
-    fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    return {"class": type(value).__name__, **jax.tree.map(_plain, fields)}
+def _describe(value: Any) -> Any:
+    """A value of jaxir's own classes, numbers and strings as what JSON holds."""
+    if dataclasses.is_dataclass(value) and type(value).__name__ in _KNOWN:
+        fields = {f.name: _describe(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {"class": type(value).__name__, **fields}
+    if isinstance(value, list | tuple):
+        return [_describe(part) for part in value]
+    if isinstance(value, np.ndarray | np.generic | jax.Array):
+        return value.item()  # a denoiser that went through `jit` holds its settings as arrays
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise WeightsError(
+        f"{value!r} cannot be written into config.json: use a class of jaxir, such as a lift of jaxir.processes"
+    )
 
 
-def _plain(value: Any) -> Any:
-    """A number out of an array: a denoiser that went through `jit` holds its settings as arrays."""
-    return value.item() if isinstance(value, np.ndarray | np.generic | jax.Array) else value
-
-
-def _build(known: dict[str, Any], description: dict[str, Any]) -> Any:
-    arguments = {
-        k: tuple(v) if isinstance(v, list) else v for k, v in description.items() if k != "class"
-    }
+def _build(description: Any) -> Any:
+    """What `_describe` was given."""
+    if isinstance(description, list):
+        return tuple(_build(part) for part in description)
+    if not isinstance(description, dict):
+        return description
     name = description["class"]
-    if name not in known:
-        raise ValueError(f"{name!r} is not one of {', '.join(known)}")
-    return known[name](**arguments)
+    if name not in _KNOWN:
+        raise ValueError(f"{name!r} is not one of {', '.join(_KNOWN)}")
+    return _KNOWN[name](**{k: _build(v) for k, v in description.items() if k != "class"})
 
 
 @functools.cache
-def _one(network: UNet) -> UNet:
+def _one(network: Network) -> Network:
     """The same object for equal networks: only then are their `apply` equal, and jitted functions not traced again."""
     return network
 

@@ -3,6 +3,8 @@
 from jaxir.training.checkpoint import CheckpointError, Checkpoints
 from jaxir.training.experiment import Experiment, warmup_stable_decay
 from jaxir.training.loop import train
+from jaxir.training.pairing import Pairing, stacked, unpaired
+from jaxir.training.preview import Preview, Restored, denoised
 from jaxir.training.schrodinger import (
     AffineRegression,
     GradientRegression,
@@ -22,13 +24,19 @@ __all__ = [
     "GradientRegression",
     "MarkovianFitting",
     "Metrics",
+    "Pairing",
+    "Preview",
     "ProportionalFitting",
     "Regression",
+    "Restored",
     "SchrodingerBridge",
     "TrainState",
+    "denoised",
     "initial_state",
     "schrodinger_bridge",
+    "stacked",
     "train",
     "train_step",
+    "unpaired",
     "warmup_stable_decay",
 ]

@@ -92,6 +92,8 @@ class Checkpoints:
     def _seal(self) -> None:
         """Wait for the last save and note the digests of what is not sealed yet."""
         self._manager.wait_until_finished()
+        if jax.process_index():
+            return  # the first process seals for all
         for step in self._manager.all_steps():
             folder = self.folder / str(step)
             if folder.is_dir() and not (folder / SEAL).exists():  # its removal may be under way

@@ -11,9 +11,11 @@ import optax
 
 from jaxir.data import Source, Synthetic
 from jaxir.denoisers import NetworkDenoiser, Preconditioned, Prediction
-from jaxir.losses import Weighting, output_weight
-from jaxir.networks import UNet
+from jaxir.losses import Objective, matching_loss
+from jaxir.networks import Network
 from jaxir.processes import Process, uniform_law
+from jaxir.training.pairing import Pairing, stacked, unpaired
+from jaxir.training.preview import Preview, denoised
 from jaxir.typing import Key, Params, Scalar, Times
 
 
@@ -29,43 +31,58 @@ class Experiment:
         optimizer: number of steps -> an optax transformation with its schedule.
         prediction: what the network's output means.
         data_std: standard deviation of clean images in [-1, 1].
-        weighting: factor on ‖x̂0 − x0‖².
+        pairing: from a crop to the clean and the degraded image; none is degraded by default.
+        objective: (key, denoiser, x0, t, y) -> the loss of one image.
         times: (key, process, count) -> training times.
         steps: optimiser steps.
         batch: images a step, over all devices.
+        parts: the batch is taken in so many parts, one after another, whose gradients are averaged: less memory.
         crop: side of the square crops.
         ema: decay of the average of the weights; it is shortened at the start to (1 + step)/(10 + step).
         seed: for weights, data and noise.
         validation: opens the images of the pictures during training; none, no pictures.
+        preview: makes a picture and figures of validation images.
     """
 
     name: str
     source: Callable[[], Source]
-    network: UNet
+    network: Network
     process: Process
     optimizer: Callable[[int], optax.GradientTransformation]
     prediction: Prediction = Preconditioned()
     data_std: float = 0.5
-    weighting: Weighting = output_weight
+    pairing: Pairing = unpaired
+    objective: Objective = matching_loss
     times: Callable[[Key, Process, int], Times] = uniform_law
     steps: int = 10_000
     batch: int = 16
+    parts: int = 1
     crop: int = 64
     ema: float = 0.999
     seed: int = 0
     validation: Callable[[], Source] | None = None
+    preview: Preview = denoised
 
     def __post_init__(self) -> None:
-        for field in ("steps", "batch", "crop"):
+        for field in ("steps", "batch", "parts", "crop"):
             if getattr(self, field) < 1:
                 raise ValueError(f"{field} is {getattr(self, field)}, expected at least 1")
+        if self.batch % self.parts:
+            raise ValueError(
+                f"batch is {self.batch}, expected a multiple of the {self.parts} parts it is taken in"
+            )
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema is {self.ema}, expected a decay in [0, 1) such as 0.999")
 
     def denoiser(self, params: Params) -> NetworkDenoiser:
         """The denoiser with these weights."""
         return NetworkDenoiser(
-            self.process, params, self.network.apply, self.prediction, self.data_std
+            self.process,
+            params,
+            self.network.apply,
+            self.prediction,
+            self.data_std,
+            self.network.sees_y,
         )
 
     def settings(self) -> dict[str, str]:
@@ -79,7 +96,8 @@ class Experiment:
         Network, process, loss and optimiser stay; it takes four steps of two crops a device, twice as wide as the
         network's stride, from synthetic images.
         """
-        crop, channels = 2 * self.network.stride, self.network.out_channels
+        crop = 2 * self.network.stride
+        channels = self.network.out_channels * (2 if self.pairing is stacked else 1)
 
         def images() -> Source:
             return Synthetic(size=2 * crop, channels=channels, seed=self.seed)
@@ -90,7 +108,7 @@ class Experiment:
             source=images,
             validation=images,
             steps=4,
-            batch=2 * jax.device_count(),
+            batch=2 * self.parts * jax.device_count(),
             crop=crop,
         )
 

@@ -11,23 +11,23 @@ import functools
 import json
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from jaxir.data import Source, crop_batch, prefetch
+from jaxir.data import Source, check_crop, crop_batch, prefetch
 from jaxir.denoisers import NetworkDenoiser
-from jaxir.mesh import data_mesh, replicated, split
+from jaxir.mesh import Rule, data_mesh, replicate, replicated, shardings, split
 from jaxir.pretrained import save_denoiser
 from jaxir.provenance import provenance
 from jaxir.training.checkpoint import CheckpointError, Checkpoints
 from jaxir.training.experiment import Experiment
-from jaxir.training.preview import write_preview
 from jaxir.training.step import TrainState, initial_state, train_step
 from jaxir.typing import Params
 
@@ -40,21 +40,23 @@ def train(
     save_every: int = 500,
     preview_every: int = 1000,
     validation: Source | None = None,
+    rule: Rule = replicate,
     initial: NetworkDenoiser | None = None,
 ) -> TrainState:
     """Run an experiment to its last step, or go on with a run that was interrupted.
 
     Writes into `workdir`: `run.json`, `checkpoints/`, `metrics.jsonl`, `preview-STEP.png` and at the end (and at
-    SIGTERM or Ctrl-C) `model/`, the averaged weights in the form that `jaxir.load` reads.
+    SIGTERM or Ctrl-C) `model/`, the averaged weights in the form that `jaxir.load` reads. Of several processes each
+    has a log, and the first writes the rest; they draw no pictures.
 
     Args:
         experiment: what to train.
         workdir: the run's folder, made if missing.
         log_every: steps between two lines of `metrics.jsonl`.
         save_every: steps between two checkpoints; each has a line too, so that none is written of a loss gone wrong.
-        preview_every: steps between two pictures of denoised validation crops, with their PSNR.
+        preview_every: steps between two of the experiment's pictures, with their figures.
         validation: other images for the pictures than the experiment's own.
-
+        rule: how parameters and the optimiser's state lie on the devices; each has all of them by default.
         initial: weights that a new run starts from; an interrupted run goes on with its own.
 
     Returns:
@@ -62,49 +64,58 @@ def train(
 
     Raises:
         ValueError: if the batch does not divide over the devices.
-        FloatingPointError: if the loss or its gradient is not finite; the last checkpoint stays.
+        FloatingPointError: if no step between two lines of the log had a finite loss and gradient; those that have
+            none change nothing and are counted. The last checkpoint stays.
         CheckpointError: if the last checkpoint cannot be resumed.
         KeyboardInterrupt: at Ctrl-C, after the step in hand was saved; a second Ctrl-C does not wait.
     """
     mesh = data_mesh()
-    if experiment.batch % mesh.size:
+    share = mesh.size * experiment.parts
+    if experiment.batch % share:
         raise ValueError(
-            f"batch is {experiment.batch}, expected a multiple of the {mesh.size} devices: choose another batch"
+            f"batch is {experiment.batch}, expected a multiple of {share}, the {mesh.size} devices times "
+            f"{experiment.parts} parts: choose another batch"
         )
+    source = experiment.source()
+    check_crop(source, experiment.crop)
     workdir = Path(workdir)
     workdir.mkdir(parents=True, exist_ok=True)
     transform = experiment.optimizer(experiment.steps)
-    start = jax.jit(
-        functools.partial(initial_state, experiment, transform), out_shardings=replicated(mesh)
-    )
+    begin = functools.partial(initial_state, experiment, transform)
+    layout = shardings(mesh, jax.eval_shape(begin), rule)
+    start = jax.jit(begin, out_shardings=layout)
     jitted = jax.jit(
         functools.partial(train_step, experiment, transform),
-        in_shardings=(replicated(mesh), split(mesh)),
-        out_shardings=replicated(mesh),
+        in_shardings=(layout, split(mesh)),
+        out_shardings=(layout, replicated(mesh)),
         donate_argnums=0,
     )
     if validation is None and experiment.validation is not None:
         validation = experiment.validation()
+    looking = validation is not None and jax.process_count() == 1
+    log_name = (
+        "metrics.jsonl" if jax.process_index() == 0 else f"metrics-{jax.process_index()}.jsonl"
+    )
     with _stop_on_signals() as caught, Checkpoints(workdir / "checkpoints") as checkpoints:
         state = start()
         state = checkpoints.restore(state) or _begin(state, initial)
         first = int(state.step)
-        _record(workdir / "run.json", experiment, resumed=first > 0)
-        source = experiment.source()
+        if jax.process_index() == 0:
+            _record(workdir / "run.json", experiment, resumed=first > 0)
+        settings = {"batch": experiment.batch, "size": experiment.crop}
+        ours = _rows(mesh, experiment.batch)
 
         def make(i: int) -> np.ndarray:
-            return crop_batch(
-                source, seed=experiment.seed, step=i, batch=experiment.batch, size=experiment.crop
-            )
+            return crop_batch(source, seed=experiment.seed, step=i, part=ours, **settings)
 
         with (
             closing(prefetch(make, first, experiment.steps)) as batches,
-            closing(Log(workdir / "metrics.jsonl", experiment, first)) as log,
+            closing(Log(workdir / log_name, experiment, first, int(state.skipped))) as log,
         ):
             step = None
-            for i, batch in enumerate(batches, first + 1):
-                # every host makes the whole batch and keeps its part, so one seed means one batch
-                images = jax.make_array_from_process_local_data(split(mesh), batch, batch.shape)
+            for i, batch in enumerate(log.waiting(batches), first + 1):
+                whole = (experiment.batch, *batch.shape[1:])
+                images = jax.make_array_from_process_local_data(split(mesh), batch, whole)
                 if step is None:
                     step = jitted.lower(state, images).compile()
                     log.compiled(step, mesh.size)
@@ -112,19 +123,38 @@ def train(
                 last = i == experiment.steps or bool(caught)
                 saving = last or i % save_every == 0
                 if saving or i % log_every == 0:
-                    log.write(i, loss=float(metrics.loss), gradient=float(metrics.gradient_norm))
-                if validation is not None and (i % preview_every == 0 or i == experiment.steps):
-                    denoiser = experiment.denoiser(state.ema)
-                    scores = write_preview(workdir / f"preview-{i}.png", denoiser, validation)
-                    log.write(i, **scores)
+                    loss, gradient, skipped = jax.device_get(
+                        (metrics.loss, metrics.gradient_norm, metrics.skipped)
+                    )
+                    log.step(i, float(loss), float(gradient), int(skipped))
+                if looking and (i % preview_every == 0 or i == experiment.steps):
+                    denoiser = experiment.denoiser(_whole(mesh, state.ema))
+                    path = workdir / f"preview-{i}.png"
+                    log.write(i, **experiment.preview(path, denoiser, validation))
                 if saving:
                     checkpoints.save(state)
                 if last:
                     break
-        save_denoiser(workdir / "model", experiment.denoiser(state.ema), experiment.network)
+        params = _whole(mesh, state.ema)
+        if jax.process_index() == 0:
+            save_denoiser(workdir / "model", experiment.denoiser(params), experiment.network)
     if signal.SIGINT in caught:
         raise KeyboardInterrupt
     return state
+
+
+def _whole(mesh: Mesh, params: Params) -> Params:
+    """Parameters that may be split over the devices of all hosts, on this one."""
+    return jax.tree.map(
+        lambda v: jnp.asarray(np.asarray(v)), jax.device_put(params, replicated(mesh))
+    )
+
+
+def _rows(mesh: Mesh, batch: int) -> slice:
+    """The rows of the global batch that lie on this process's devices, which are neighbours in the mesh."""
+    taken = split(mesh).addressable_devices_indices_map((batch,)).values()
+    starts, stops = zip(*(rows[0].indices(batch)[:2] for rows in taken), strict=True)
+    return slice(min(starts), max(stops))
 
 
 def _record(path: Path, experiment: Experiment, *, resumed: bool) -> None:
@@ -164,12 +194,13 @@ def _begin(state: TrainState, initial: NetworkDenoiser | None) -> TrainState:
 class Log:
     """The progress bar and `metrics.jsonl`, one line for each call of `write`."""
 
-    def __init__(self, path: Path, experiment: Experiment, first: int) -> None:
+    def __init__(self, path: Path, experiment: Experiment, first: int, skipped: int) -> None:
         partial = path.with_suffix(".partial")
         partial.write_text("".join(_lines(path, first)))
         partial.replace(path)
         self._file = path.open("a")
         self._batch, self._last, self._flops = experiment.batch, (first, time.perf_counter()), 0.0
+        self._skipped, self._waited = skipped, 0.0
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -185,26 +216,47 @@ class Log:
     def compiled(self, step: jax.stages.Compiled, devices: int) -> None:
         """Take the operations of a step, on all devices, from the compiler, and start the clock."""
         self._flops = (step.cost_analysis() or {}).get("flops", 0.0) * devices
-        self._last = (self._last[0], time.perf_counter())
+        self._last, self._waited = (self._last[0], time.perf_counter()), 0.0
 
-    def write(self, step: int, **values: float) -> None:
-        """Append one line with the step, the speed since the last line and `values`.
+    def waiting(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """The batches, while the time that is spent on waiting for them is taken."""
+        coming = iter(batches)
+        while True:
+            began = time.perf_counter()
+            batch = next(coming, None)
+            self._waited += time.perf_counter() - began
+            if batch is None:
+                return
+            yield batch
+
+    def step(self, step: int, loss: float, gradient: float, skipped: int) -> None:
+        """Append the line of a training step, without what is not finite.
 
         Raises:
-            FloatingPointError: if the loss or its gradient is not finite; no line is written then.
+            FloatingPointError: if no step since the last line was finite; no line is written then.
         """
-        for name in ("loss", "gradient"):
-            if not np.isfinite(values.get(name, 0.0)):
-                raise FloatingPointError(
-                    f"the {name} at step {step} is {values[name]}: lower the learning rate or clip the gradient; "
-                    "the last checkpoint is kept"
-                )
+        missed, taken = skipped - self._skipped, step - self._last[0]
+        if missed and missed >= taken:
+            raise FloatingPointError(
+                f"the loss at step {step} is {loss}, its gradient {gradient}, and none of the last {taken} steps had a "
+                "finite update: lower the learning rate or clip the gradient; the last checkpoint is kept"
+            )
+        self._skipped = skipped
+        values = {"loss": loss, "gradient": gradient} | ({"skipped": skipped} if skipped else {})
+        self.write(step, **{name: value for name, value in values.items() if np.isfinite(value)})
+
+    def write(self, step: int, **values: float) -> None:
+        """Append one line with the step, the speed since the last line and `values`."""
         (before, then), now = self._last, time.perf_counter()
         line = dict(values)
         if step > before:
             rate = (step - before) / (now - then)
-            line |= {"images_per_s": rate * self._batch, "tflop_per_s": rate * self._flops / 1e12}
-            self._last = (step, now)
+            line |= {
+                "images_per_s": rate * self._batch,
+                "tflop_per_s": rate * self._flops / 1e12,
+                "data_wait": self._waited / (now - then),
+            }
+            self._last, self._waited = (step, now), 0.0
         rounded = {name: float(f"{value:.6g}") for name, value in line.items()}
         self._file.write(json.dumps({"step": step, **rounded}) + "\n")
         self._file.flush()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import jax
@@ -11,10 +13,18 @@ import numpy as np
 from jaxir.data import Source, write_image
 from jaxir.denoisers import NetworkDenoiser
 from jaxir.metrics import psnr
-from jaxir.typing import Image, Key, Scalar
+from jaxir.samplers import Discrete, Sampler, sample
+from jaxir.training.pairing import Pairing
+from jaxir.typing import Image, Images, Key, Scalar
+
+Preview = Callable[[Path, NetworkDenoiser, Source], dict[str, float]]
+"""(path, denoiser, validation images) -> figures, and a picture at the path."""
 
 SIGMAS = (15 / 255, 25 / 255, 50 / 255)
 """Noise levels of the denoising literature, in [0, 1] units."""
+
+CROP, COUNT = 96, 8
+"""Pictures show the centres, of at most so many pixels a side, of so many images."""
 
 
 def denoise(
@@ -29,27 +39,81 @@ def denoise(
 _denoise = jax.jit(jax.vmap(denoise, in_axes=(0, None, 0, None)))
 
 
-def write_preview(
-    path: Path, denoiser: NetworkDenoiser, validation: Source, *, crop: int = 96, count: int = 8
-) -> dict[str, float]:
-    """Denoise the centres of the first images; write clean, noisy and denoised rows; return the mean PSNRs.
-
-    The crops are as large as `crop` or, if that is smaller, as the smallest side of these images.
-    """
-    images = [validation[i] for i in range(min(count, len(validation)))]
-    size = min(crop, *(side for image in images for side in image.shape[:2]))
-    crops = np.stack([_centre(image, size) for image in images])
-    clean = jnp.asarray(crops, jnp.float32) / 127.5 - 1
-    keys = jax.random.split(jax.random.key(0), len(images))
+def denoised(path: Path, denoiser: NetworkDenoiser, validation: Source) -> dict[str, float]:
+    """Rows of clean images and of noisy and denoised ones; the PSNR at each level."""
+    clean = _crops(validation, 1)
+    keys = jax.random.split(jax.random.key(0), len(clean))
     rows, result = [clean], {}
     for sigma in SIGMAS:
-        noisy, denoised = _denoise(keys, denoiser, clean, 2 * sigma)
-        rows += [noisy, denoised]
-        score = float(jnp.mean(jax.vmap(psnr)(denoised, clean)))
-        result[f"psnr_{round(255 * sigma)}"] = score
+        noisy, found = _denoise(keys, denoiser, clean, 2 * sigma)
+        rows += [noisy, found]
+        result[f"psnr_{round(255 * sigma)}"] = _mean_psnr(found, clean)
+    _write(path, rows)
+    return result
+
+
+@dataclasses.dataclass(frozen=True)
+class Restored:
+    """Rows of clean, degraded and restored images; the PSNR of the degraded and of the restored.
+
+    Args:
+        pairing: as in training.
+        sampler: how an image is drawn.
+        steps: how many times.
+        multiple: sides of the crops are multiples of it.
+    """
+
+    pairing: Pairing
+    sampler: Sampler = Discrete()
+    steps: int = 20
+    multiple: int = 8
+
+    def __call__(
+        self, path: Path, denoiser: NetworkDenoiser, validation: Source
+    ) -> dict[str, float]:
+        """Restore the centres of the first images."""
+        crops = _crops(validation, self.multiple)
+        keys = jax.random.split(jax.random.key(0), len(crops))
+        clean, degraded = jax.vmap(self.pairing)(keys, crops)
+        if degraded is None:
+            raise ValueError("Restored needs a pairing that degrades, got one without y")
+        restored = jnp.stack(
+            [
+                sample(
+                    key,
+                    denoiser,
+                    y,
+                    shape=x0.shape,
+                    sampler=self.sampler,
+                    times=self.steps,
+                    strict=False,
+                ).images[0]
+                for key, x0, y in zip(keys, clean, degraded, strict=True)
+            ]
+        )
+        _write(path, [clean, degraded, restored])
+        return {
+            "psnr_degraded": _mean_psnr(degraded, clean),
+            "psnr_restored": _mean_psnr(restored, clean),
+        }
+
+
+def _mean_psnr(found: Images, clean: Images) -> float:
+    return float(jnp.mean(jax.vmap(psnr)(jnp.clip(found, -1, 1), clean)))
+
+
+def _crops(source: Source, multiple: int) -> Images:
+    """The centres of the first images, in [-1, 1], as large as the smallest of these images has them."""
+    images = [source[i] for i in range(min(COUNT, len(source)))]
+    size = min(CROP, *(side for image in images for side in image.shape[:2]))
+    size = max(size // multiple * multiple, 1)
+    return jnp.stack([_centre(image, size) for image in images]).astype(jnp.float32) / 127.5 - 1
+
+
+def _write(path: Path, rows: Sequence[Images]) -> None:
+    """One row of pictures under the other."""
     sheet = jnp.concatenate([jnp.concatenate(list(row), axis=1) for row in rows])
     write_image(path, np.asarray(sheet), overwrite=True)
-    return result
 
 
 def _centre(image: np.ndarray, size: int) -> np.ndarray:

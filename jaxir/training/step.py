@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+from collections.abc import Callable
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, PyTree, UInt8
 
-from jaxir.losses import matching_loss
 from jaxir.training.experiment import Experiment
-from jaxir.typing import Params, Scalar
+from jaxir.typing import Key, Params, Scalar, Times
 
 
 class TrainState(eqx.Module):
-    """All that a run carries from step to step; restoring it resumes the run exactly."""
+    """All that a run carries from step to step; restoring it resumes the run exactly.
+
+    `skipped` counts the steps whose loss, gradient or update was not finite, which changed nothing.
+    """
 
     step: Array
+    skipped: Array
     params: Params
     ema: Params
     optimizer: PyTree
@@ -27,13 +34,15 @@ class Metrics(eqx.Module):
 
     loss: Scalar
     gradient_norm: Scalar
+    skipped: Scalar
 
 
 def initial_state(experiment: Experiment, transform: optax.GradientTransformation) -> TrainState:
     """New weights from the experiment's seed."""
     params = experiment.network.init(jax.random.key(experiment.seed))
     ema = jax.tree.map(jnp.copy, params)
-    return TrainState(jnp.zeros((), jnp.int32), params, ema, transform.init(params))
+    zero = jnp.zeros((), jnp.int32)
+    return TrainState(zero, zero, params, ema, transform.init(params))
 
 
 def train_step(
@@ -42,29 +51,56 @@ def train_step(
     state: TrainState,
     images: UInt8[Array, "n h w c"],
 ) -> tuple[TrainState, Metrics]:
-    """Matching loss at stratified times, one optimiser update, one EMA update.
+    """The objective at stratified times, one optimiser update, one EMA update; nothing where a gradient is not finite.
 
     Every random number is a function of (seed, step, position in the global batch), so the losses do not depend
-    on the number of devices and a resumed run repeats what the interrupted one would have done.
+    on the number of devices or of parts and a resumed run repeats what the interrupted one would have done.
     """
     key = jax.random.fold_in(jax.random.key(experiment.seed), state.step)
     time_key, noise_key = jax.random.split(key)
-    count = images.shape[0]
-    x0 = images.astype(jnp.float32) / 127.5 - 1
+    count, parts = images.shape[0], experiment.parts
     times = experiment.times(time_key, experiment.process, count)
+    keys = jax.random.split(noise_key, count)
 
-    def loss(params: Params) -> Scalar:
+    def loss(params: Params, part: tuple[Key, UInt8[Array, "m h w c"], Times]) -> Scalar:
         denoiser = experiment.denoiser(params)
 
-        def one(key, x0, t):
-            return matching_loss(key, denoiser, x0, t, weighting=experiment.weighting)
+        def one(key: Key, image: UInt8[Array, "h w c"], t: Scalar) -> Scalar:
+            pairing, noising = jax.random.split(key)
+            x0, y = experiment.pairing(pairing, image.astype(jnp.float32) / 127.5 - 1)
+            return experiment.objective(noising, denoiser, x0, t, y)
 
-        return jnp.mean(jax.vmap(one)(jax.random.split(noise_key, count), x0, times))
+        return jnp.mean(jax.vmap(one)(*part))
 
-    value, gradient = jax.value_and_grad(loss)(state.params)
+    value, gradient = _mean_over_parts(
+        functools.partial(jax.value_and_grad(loss), state.params), (keys, images, times), parts
+    )
+    norm = optax.tree.norm(gradient)
     updates, optimizer = transform.update(gradient, state.optimizer, state.params)
+    finite = jnp.isfinite(value + norm + optax.tree.norm(updates))
     params = optax.apply_updates(state.params, updates)
     decay = jnp.minimum(experiment.ema, (1 + state.step) / (10 + state.step))
     ema = optax.incremental_update(params, state.ema, 1 - decay)
-    metrics = Metrics(value, optax.tree.norm(gradient))
-    return TrainState(state.step + 1, params, ema, optimizer), metrics
+    new = TrainState(state.step + 1, state.skipped, params, ema, optimizer)
+    kept = dataclasses.replace(state, step=state.step + 1, skipped=state.skipped + 1)
+    state = jax.tree.map(lambda new, kept: jnp.where(finite, new, kept), new, kept)
+    return state, Metrics(value, norm, state.skipped)
+
+
+def _mean_over_parts(f: Callable[[PyTree], PyTree], batch: PyTree, parts: int) -> PyTree:
+    """The mean of f over equal parts of a batch, one after another.
+
+    Part i has every `parts`-th element, so that each has its share on every device.
+    """
+    if parts == 1:
+        return f(batch)
+    cut = jax.tree.map(lambda v: jnp.swapaxes(v.reshape(-1, parts, *v.shape[1:]), 0, 1), batch)
+    zero = jax.tree.map(
+        lambda v: jnp.zeros(v.shape, v.dtype), jax.eval_shape(f, jax.tree.map(lambda v: v[0], cut))
+    )
+
+    def add(total: PyTree, part: PyTree) -> tuple[PyTree, None]:
+        return jax.tree.map(jnp.add, total, f(part)), None
+
+    total, _ = jax.lax.scan(add, zero, cut)
+    return jax.tree.map(lambda v: v / parts, total)

@@ -1,4 +1,4 @@
-"""Which crop a step sees depends on (seed, step) alone; the thread that makes it stops; no test image is trained on."""
+"""Which crop a row sees depends on (seed, step, row) alone; its thread stops; no test image is trained on."""
 
 import hashlib
 import importlib.util
@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxir.data import ImageFileError, ImageFolder, Synthetic, crop_batch, prefetch
+from jaxir.data import ImageFolder, Synthetic, crop_batch, prefetch
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = Synthetic(6, 20)
 
 
-def batch(seed=0, step=0, source=SOURCE, size=8, count=4):
-    return crop_batch(source, seed=seed, step=step, batch=count, size=size)
+def batch(seed=0, step=0, source=SOURCE, size=8, count=4, part=None):
+    return crop_batch(source, seed=seed, step=step, batch=count, size=size, part=part)
 
 
 def test_seed_and_step_decide_the_batch():
@@ -28,6 +28,47 @@ def test_seed_and_step_decide_the_batch():
     np.testing.assert_array_equal(first, batch(seed=1, step=7, source=Synthetic(6, 20)))
     assert not np.array_equal(first, batch(seed=1, step=8))
     assert not np.array_equal(first, batch(seed=2, step=7))
+
+
+@pytest.mark.parametrize("part", [slice(0, 3), slice(3, None), slice(1, 7, 2), range(2, 6)])
+def test_a_host_makes_the_rows_of_the_whole_batch_that_it_holds(part):
+    rows = np.arange(8)[part if isinstance(part, slice) else list(part)]
+    np.testing.assert_array_equal(batch(count=8, part=part), batch(count=8)[rows])
+
+
+def test_a_row_does_not_know_how_long_the_batch_is():
+    np.testing.assert_array_equal(batch(count=4), batch(count=8)[:4])
+
+
+def test_no_two_rows_of_any_step_and_seed_share_their_randomness():
+    source = np.random.default_rng(0).integers(
+        0, 256, (6, 200, 200, 1), np.uint8
+    )  # 1.8 million crops
+    crops = [
+        crop.tobytes()
+        for seed in range(3)
+        for step in range(4)
+        for crop in batch(seed, step, source, count=8)
+    ]
+    assert len(set(crops)) == 96
+
+
+def test_a_host_asks_its_source_for_its_own_images_only():
+    asked = []
+
+    class Counting(Synthetic):
+        def __getitem__(self, index):
+            asked.append(index)
+            return super().__getitem__(index)
+
+    batch(source=Counting(6, 20), count=8, part=slice(2, 5))
+    assert len(asked) == 3
+
+
+def test_a_resumed_stream_goes_on_as_the_uninterrupted_one():
+    whole = list(prefetch(lambda step: batch(step=step), 0, 7))
+    resumed = list(prefetch(lambda step: batch(step=step), 4, 7))
+    np.testing.assert_array_equal(np.stack(whole[4:]), np.stack(resumed))
 
 
 def test_augmentation_is_the_eight_symmetries_of_the_square_all_as_often():
@@ -110,39 +151,6 @@ def test_a_loop_that_stops_early_stops_the_thread():
 
 def test_nothing_to_prefetch_is_an_empty_iterator():
     assert list(prefetch(lambda step: np.zeros(1), 5, 5)) == []
-
-
-@pytest.fixture
-def folder(tmp_path):
-    for i in range(3):
-        Image.fromarray(SOURCE[i]).save(tmp_path / f"{i}.png")
-    return tmp_path
-
-
-def digest(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def test_a_folder_gives_the_bytes_of_its_files(folder):
-    Image.fromarray(SOURCE[3][..., 0]).save(folder / "grey.png")
-    source = ImageFolder([folder])
-    assert [path.name for path in source.paths] == ["0.png", "1.png", "2.png", "grey.png"]
-    np.testing.assert_array_equal(source[1], SOURCE[1])
-    assert source[1].dtype == np.uint8
-    np.testing.assert_array_equal(source[3], np.repeat(SOURCE[3][..., :1], 3, axis=-1))
-
-
-def test_what_is_left_out_is_known_by_its_hash_not_its_name(folder):
-    left_out = {digest(folder / "1.png")}
-    (folder / "1.png").rename(folder / "renamed.png")
-    source = ImageFolder([folder], leave_out=left_out)
-    assert [path.name for path in source.paths] == ["0.png", "2.png"]
-    assert len(source) == 2
-
-
-def test_leaving_out_everything_is_an_error(folder):
-    with pytest.raises(ImageFileError, match="3 images, all of them in leave_out"):
-        ImageFolder([folder], leave_out=[digest(path) for path in folder.iterdir()])
 
 
 def test_synthetic_images_are_functions_of_seed_and_index():

@@ -13,12 +13,16 @@ from jaxir.denoisers import (
     NetworkDenoiser,
     Noise,
     Preconditioned,
+    Residual,
     Score,
     Velocity,
 )
-from jaxir.processes import VE, VP, Flow
+from jaxir.processes import IRSDE, VE, VP, Flow
 
-ROWS = [CleanImage(), Noise(), Score(), Velocity(), AngleVelocity(), Preconditioned()]
+ROWS = [
+    *(CleanImage(), Noise(), Score(), Velocity(), AngleVelocity(), Preconditioned()),
+    Residual(),
+]
 each_process = pytest.mark.parametrize("process", PROCESSES, ids=name)
 each_row = pytest.mark.parametrize("row", ROWS, ids=name)
 
@@ -108,3 +112,11 @@ def test_targets_are_those_of_the_papers(x64):
     chex.assert_trees_all_close(angle, a * EPS - sigma * X0, rtol=1e-12)  # α ε − σ x0
     flow = Velocity().target(Flow(), X0, EPS, t)
     chex.assert_trees_all_close(flow, EPS - X0, rtol=1e-12)  # noise minus image
+
+
+def test_a_residual_network_that_says_nothing_at_the_noisy_end_gives_the_degraded_image_back():
+    """There a = 0.005 leaves nothing of the clean image in the state: c_skip, σ_d²/(σ̂² + σ_d²), is below 10⁻⁴."""
+    process, t = IRSDE(std=1.0), jnp.asarray(1.0)
+    x = process.coefficients(t).b * jnp.asarray(Y) + jnp.asarray(EPS)
+    found = Residual().x0(process, jnp.zeros_like(x), x, t, jnp.asarray(Y))
+    np.testing.assert_allclose(found, Y, atol=1e-2)

@@ -151,6 +151,7 @@ ELLS = np.linspace(0.7, 3.1, 9)
 """Log-SNRs that all processes pass: ResShift begins at 3.2, DenoisingSDE ends at 0.6."""
 
 
+@pytest.mark.slow
 def test_on_one_grid_of_noise_levels_all_processes_have_the_same_samples():
     """With x̂ = (x − b y)/a and σ̂ = σ/a there is one process: nine levels, and D at the end."""
     for eta, labels in ((0.0, REPRESENTATIVE), (0.5, list(EVERY)), (1.0, REPRESENTATIVE)):

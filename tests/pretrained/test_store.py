@@ -115,7 +115,8 @@ def test_the_configuration_of_another_network(saved):
     ("change", "text"),
     [
         (lambda c: c.pop("process"), "process"),
-        (lambda c: c["process"].update({"class": "IRSDE"}), "'IRSDE' is not one of VP, CosineVP"),
+        (lambda c: c["process"].update({"class": "Popen"}), "'Popen' is not one of "),
+        (lambda c: c["process"].update({"class": "UNet"}), "TypeError"),
         (lambda c: c["process"].update(beta_min=-1.0), "beta_min is -1.0"),
         (lambda c: c["network"].update(dtype="float8"), "dtype is 'float8'"),
         (lambda c: c["network"].update(colour=True), "colour"),

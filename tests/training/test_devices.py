@@ -1,5 +1,6 @@
 """Eight devices give the numbers of one: eight CPU devices, in a process of their own."""
 
+import functools
 import json
 from pathlib import Path
 
@@ -16,11 +17,15 @@ from jaxir.degradations import Degradation, GaussianNoise, Mask
 from jaxir.denoisers import gaussian_denoiser
 from jaxir.processes import VP
 from jaxir.samplers import Discrete, Twisted, sample
+from jaxir.mesh import FullyShard
 from jaxir.training import train
 from jaxir.transitions import Ancestral
 
 folder = Path("FOLDER")
 state = train(tiny(steps=4), folder, log_every=1)
+split = train(tiny(steps=4), folder / "split", log_every=1, rule=FullyShard(least=64))
+held = sum(v.addressable_shards[0].data.nbytes for v in jax.tree.leaves(split))
+np.save(folder / "share.npy", held / sum(v.nbytes for v in jax.tree.leaves(split)))
 root = np.random.default_rng(0).normal(size=(16, 16)) / 4
 covariance = jnp.asarray(root @ root.T, jnp.float32)
 denoiser = gaussian_denoiser(VP(), jnp.full((4, 4, 1), 0.2), covariance)
@@ -41,7 +46,7 @@ print(*(len(x.sharding.device_set) for x in (state.step, found.images, run.image
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory, run_python):
-    """{number of devices: (lines of the log, sampled images, particles)}."""
+    """Number of devices -> (log, images, particles, share of the state on a device, log of the split run)."""
 
     def run(devices):
         folder: Path = tmp_path_factory.mktemp(f"devices{devices}")
@@ -50,31 +55,40 @@ def runs(tmp_path_factory, run_python):
         assert (
             printed.split()[-3:] == [str(devices)] * 3
         )  # the state, the draws and the particles lie on all of them
-        log = (folder / "metrics.jsonl").read_text().splitlines()
-        return [json.loads(line) for line in log], *(
-            np.load(folder / f"{name}.npy") for name in ("images", "particles")
-        )
+        logs = [
+            [json.loads(line) for line in path.read_text().splitlines()]
+            for path in (folder / "metrics.jsonl", folder / "split" / "metrics.jsonl")
+        ]
+        names = ("images", "particles", "share")
+        return logs[0], *(np.load(folder / f"{name}.npy") for name in names), logs[1]
 
-    return {devices: run(devices) for devices in (1, 8)}
+    return functools.cache(run)
 
 
 @pytest.mark.parametrize("name", ["loss", "gradient"])
-def test_training_on_8_devices_has_the_numbers_of_1(runs, name):
-    one, eight = ([line[name] for line in runs[devices][0]] for devices in (1, 8))
+@pytest.mark.parametrize("devices", [pytest.param(2, marks=pytest.mark.slow), 8])
+@pytest.mark.parametrize("which", [0, -1], ids=["replicated", "fully sharded"])
+def test_training_on_many_devices_has_the_numbers_of_1(runs, name, devices, which):
+    one, many = ([line[name] for line in log] for log in (runs(1)[0], runs(devices)[which]))
     assert len(set(one)) == 4
-    np.testing.assert_allclose(eight, one, rtol=1e-5)
+    np.testing.assert_allclose(many, one, rtol=1e-5)
+
+
+def test_fully_sharded_a_device_of_8_holds_less_than_a_sixth_of_the_state(runs):
+    assert runs(1)[3] == 1
+    assert runs(8)[3] < 1 / 6
 
 
 def test_the_operations_of_a_step_are_counted_on_all_devices(runs):
     one, eight = (
         line["tflop_per_s"] / line["images_per_s"]
-        for line in (runs[devices][0][-1] for devices in (1, 8))
+        for line in (runs(devices)[0][-1] for devices in (1, 8))
     )
     assert 0.9 < eight / one < 2  # each device repeats the optimiser's share
 
 
 @pytest.mark.parametrize("which", [1, 2], ids=["draws", "particles of one run"])
 def test_images_on_8_devices_equal_those_on_1(runs, which):
-    one, eight = (runs[devices][which] for devices in (1, 8))
+    one, eight = (runs(devices)[which] for devices in (1, 8))
     assert np.std(one, axis=0).min() > 100 * 1e-5
     np.testing.assert_allclose(eight, one, atol=1e-5)

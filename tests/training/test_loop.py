@@ -49,8 +49,11 @@ def test_the_log_has_a_line_a_step_with_speed_and_operations(whole):
     found = lines(whole[0])
     assert [line["step"] for line in found] == list(range(1, 41))
     for line in found:
-        assert set(line) == {"step", "loss", "gradient", "images_per_s", "tflop_per_s"}
-        assert all(value > 0 for value in line.values())
+        assert set(line) == {
+            *("step", "loss", "gradient", "images_per_s", "tflop_per_s", "data_wait")
+        }
+        assert 0 <= line["data_wait"] < 1
+        assert all(value > 0 for name, value in line.items() if name != "data_wait")
 
 
 def test_the_model_folder_holds_the_averaged_weights(whole, key):
@@ -116,15 +119,18 @@ def test_ctrl_c_saves_the_step_in_hand_and_then_interrupts(tmp_path):
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_a_loss_that_is_not_finite_is_reported_and_never_saved(tmp_path):
+def test_what_is_not_finite_is_skipped_and_counted_and_ends_a_run_that_has_nothing_else(tmp_path):
     def breaks(steps):
         return optax.sgd(lambda step: np.inf * (step >= 7) + 1e-3)
 
-    with pytest.raises(FloatingPointError, match=r"at step 10 is nan: lower the learning rate"):
+    with pytest.raises(FloatingPointError, match=r"none of the last 5 .*: lower the learning rate"):
         train(tiny(optimizer=breaks), tmp_path, log_every=100, save_every=5)
-    assert steps_saved(tmp_path) == [5]
+    assert [line.get("skipped") for line in lines(tmp_path)] == [None, 3]
+    assert steps_saved(tmp_path) == [5, 10]
     with Checkpoints(tmp_path / "checkpoints") as checkpoints:
-        chex.assert_tree_all_finite(checkpoints.restore(start(tiny(optimizer=breaks))))
+        state = checkpoints.restore(start(tiny(optimizer=breaks)))
+    chex.assert_tree_all_finite(state)
+    assert int(state.skipped) == 3
     assert not (tmp_path / "model").exists()
 
 
@@ -174,7 +180,7 @@ def test_a_checkpoint_of_another_network_is_one_clear_line(whole, tmp_path, chan
 
 def test_a_batch_that_does_not_divide_is_refused_before_anything_is_written(tmp_path, monkeypatch):
     monkeypatch.setattr(jaxir.training.loop, "data_mesh", lambda: SimpleNamespace(size=3))
-    with pytest.raises(ValueError, match="batch is 8, expected a multiple of the 3 devices"):
+    with pytest.raises(ValueError, match="batch is 8, expected a multiple of 3, the 3 devices"):
         train(tiny(), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

@@ -1,0 +1,169 @@
+"""`jaxir evaluate`: weights that restore, on pairs of images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+
+def evaluate(
+    weights: Annotated[Path, tyro.conf.Positional],
+    data: Path,
+    degradation: str | None = None,
+    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None,
+    pictures: Path | None = None,
+    steps: int = 20,
+    samples: int = 1,
+    eta: float = 1.0,
+    count: int | None = None,
+    size: int | None = None,
+    seed: int = 0,
+    force: bool = False,
+) -> None:
+    """Restore the degraded images of a folder with a network that was trained on pairs, and compare with the truth.
+
+    Prints PSNR and SSIM of the degraded and of the restored images, on RGB and on luma, with the protocol.
+
+    Args:
+        weights: a run of `jaxir train`, or weights.
+        data: a folder with the clean images in gt/ and the degraded ones of the same names in lq/; with
+            `--degradation`, a folder of clean images.
+        degradation: how clean images are spoiled, as for `jaxir degrade`, for instance "rain(0.01)|noise(0.02)".
+        output: a JSON file for every figure.
+        pictures: a folder for the restored images.
+        steps: of the sampler, each an evaluation of the network.
+        samples: restorations of an image, whose mean is judged.
+        eta: fresh noise of a step, 1 for samples of the posterior and 0 for none.
+        count: at most so many images.
+        size: only the middle of the images, of so many pixels a side.
+        seed: of all randomness.
+        force: write over files that exist.
+    """
+    from jaxir.cli.errors import UsageError
+
+    if output is not None and output.exists() and not force:
+        raise UsageError(f"{output} exists: pass --force to write over it")
+    for name, value in (("steps", steps), ("samples", samples), ("count", count), ("size", size)):
+        if value is not None and value < 1:
+            raise UsageError(f"--{name} is {value}, expected at least 1")
+    import dataclasses
+    import json
+    import time
+
+    import jax
+    import jax.numpy as jnp
+    import numpy as np
+
+    import jaxir
+    from jaxir.cli.degradations import parse_degradation
+    from jaxir.cli.progress import progress
+    from jaxir.data import image_files, read_image, write_image
+    from jaxir.metrics import luma, measure, psnr, rgb, ssim
+    from jaxir.provenance import provenance
+    from jaxir.report import plain
+    from jaxir.report.table import column
+    from jaxir.samplers import Discrete, sample
+    from jaxir.transitions import DDIM
+
+    @dataclasses.dataclass(frozen=True)
+    class Line:
+        """One image, or the mean over all."""
+
+        image: str = column("image")
+        degraded: float = column("degraded PSNR", ".2f")
+        psnr: float = column("PSNR", ".2f")
+        gain: float = column("gain", "+.2f")
+        psnr_y: float = column("PSNR Y", ".2f")
+        degraded_ssim: float = column("degraded SSIM", ".3f")
+        ssim: float = column("SSIM", ".3f")
+        seconds: float = column("seconds", ".1f")
+
+    model = weights / "model" if (weights / "model").is_dir() else weights
+    denoiser = jaxir.load(model)
+    if not denoiser.sees_y:
+        raise UsageError(
+            f"{model} is a prior, which is not given a degraded image: use jaxir bench, or weights trained on pairs"
+        )
+    recipe = None if degradation is None else parse_degradation(degradation)
+    found = image_files(data if recipe else data / "gt")[:count]
+    if recipe is None:
+        beside = {path.stem: path for path in image_files(data / "lq")}
+        missing = [path.name for path in found if path.stem not in beside]
+        if missing:
+            raise UsageError(
+                f"{data / 'lq'} has no partner of {', '.join(missing[:3])}: give both the same name, or --degradation"
+            )
+
+    def middle(image: jax.Array) -> jax.Array:
+        if size is None:
+            return image
+        top, left = (max(side - size, 0) // 2 for side in image.shape[:2])
+        return image[top : top + size, left : left + size]
+
+    def colours(image: jax.Array) -> jax.Array:
+        return jnp.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image
+
+    lines = []
+    with progress("evaluating") as callback:
+        for number, path in enumerate(found):
+            spoiling, sampling = jax.random.split(jax.random.fold_in(jax.random.key(seed), number))
+            x0 = colours(middle(jnp.asarray(read_image(path))))
+            height, width, channels = x0.shape
+            if recipe is None:
+                y = colours(middle(jnp.asarray(read_image(beside[path.stem]))))
+            else:
+                y = recipe.for_clean((height, width, channels)).sample(spoiling, x0)
+            if y.shape != x0.shape:
+                raise UsageError(
+                    f"{path.name} is {x0.shape[:2]} but its degraded image {y.shape[:2]}: they must be of one size"
+                )
+            began = time.perf_counter()
+            drawn = sample(
+                sampling,
+                denoiser,
+                y,
+                shape=(height, width, channels),
+                sampler=Discrete(DDIM(eta)),
+                times=steps,
+                samples=samples,
+            )
+            restored = jnp.clip(drawn.mean, -1, 1)
+            seconds = time.perf_counter() - began
+            before, after = (float(psnr(image, x0)) for image in (jnp.clip(y, -1, 1), restored))
+            lines.append(
+                Line(
+                    path.name,
+                    before,
+                    after,
+                    after - before,
+                    measure(psnr, restored, x0, colour=luma).value,
+                    float(ssim(jnp.clip(y, -1, 1), x0)),
+                    measure(ssim, restored, x0, colour=rgb).value,
+                    seconds,
+                )
+            )
+            if pictures is not None:
+                pictures.mkdir(parents=True, exist_ok=True)
+                write_image(pictures / f"{path.stem}.png", np.asarray(restored), overwrite=force)
+            callback(number + 1, len(found))
+    numbers = [field.name for field in dataclasses.fields(Line)][1:]
+    means = {name: float(np.mean([getattr(line, name) for line in lines])) for name in numbers}
+    print(plain([*lines, Line("mean", **means)]))
+    protocol = (
+        f"{len(lines)} images of {data}{f', the middle {size} × {size}' if size else ''}"
+        f"{f', spoiled by {degradation}' if degradation else ''}; {steps} steps, mean of {samples} "
+        f"sample{'s' if samples > 1 else ''}, eta {eta:g}, seed {seed}; PSNR and SSIM on RGB and, where it says so, on "
+        "luma, range 2, no border, clipped"
+    )
+    print(protocol)
+    if output is not None:
+        record = {
+            "protocol": protocol,
+            "weights": str(weights),
+            "provenance": provenance(),
+            "mean": means,
+            "rows": [dataclasses.asdict(line) for line in lines],
+        }
+        output.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", "utf-8")
