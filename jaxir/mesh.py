@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 
 import jax
+import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import PyTree
 
@@ -77,8 +78,9 @@ def shardings(mesh: Mesh, tree: PyTree, rule: Rule) -> PyTree:
 
 
 def data_mesh() -> Mesh:
-    """All devices, of all hosts, along the axis "data"."""
-    return jax.make_mesh((jax.device_count(),), ("data",), axis_types=(AxisType.Auto,))
+    """All devices along the axis "data", those of a host beside each other, so that it has one stretch of a batch."""
+    devices = sorted(jax.devices(), key=lambda device: (device.process_index, device.id))
+    return Mesh(np.array(devices), ("data",), axis_types=(AxisType.Auto,))
 
 
 def replicated(mesh: Mesh) -> NamedSharding:

@@ -22,8 +22,16 @@ import pytest  # noqa: E402
 ROOT = Path(__file__).resolve().parents[1]
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip the tests marked `gpu` where JAX sees no GPU; JAX is asked only if there are some."""
+    """Mark as slow what slow.txt lists: long tests whose siblings with other values stay in the fast suite.
+
+    Skip the tests marked `gpu` where JAX sees no GPU; JAX is asked only if there are some.
+    """
+    listed = set((ROOT / "tests" / "slow.txt").read_text("utf-8").splitlines())
+    for item in items:
+        if item.nodeid in listed:
+            item.add_marker(pytest.mark.slow)
     marked = [item for item in items if item.get_closest_marker("gpu")]
     if marked and jax.default_backend() != "gpu":
         skip = pytest.mark.skip(

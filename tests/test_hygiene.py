@@ -141,3 +141,11 @@ def test_no_file_is_longer_than_400_lines():
 def test_no_name_is_vague():
     paths = [*FILES, *(p for p in PACKAGE.rglob("*") if p.is_dir())]
     assert not [relative(p) for p in paths if p.stem.lower() in VAGUE]
+
+
+def test_the_slow_tests_that_are_listed_exist():
+    listed = (ROOT / "tests" / "slow.txt").read_text("utf-8").split("\n")[:-1]
+    assert listed == sorted(set(listed))
+    for node in listed:
+        path, name = node.split("[")[0].split("::")
+        assert f"def {name}(" in (ROOT / path).read_text("utf-8"), node

@@ -24,7 +24,8 @@ def evaluate(
 ) -> None:
     """Restore the degraded images of a folder with a network that was trained on pairs, and compare with the truth.
 
-    Prints PSNR and SSIM of the degraded and of the restored images, on RGB and on luma, with the protocol.
+    Prints PSNR and SSIM of the degraded and of the restored images on RGB, and PSNR of the restored ones on luma, with
+    the protocol.
 
     Args:
         weights: a run of `jaxir train`, or weights.
@@ -45,11 +46,15 @@ def evaluate(
 
     if output is not None and output.exists() and not force:
         raise UsageError(f"{output} exists: pass --force to write over it")
+    if output is not None and not output.parent.is_dir():
+        raise UsageError(f"{output.parent} is no folder: make it, or write elsewhere")
     for name, value in (("steps", steps), ("samples", samples), ("count", count), ("size", size)):
         if value is not None and value < 1:
             raise UsageError(f"--{name} is {value}, expected at least 1")
     import dataclasses
     import json
+    import shlex
+    import sys
     import time
 
     import jax
@@ -59,7 +64,7 @@ def evaluate(
     import jaxir
     from jaxir.cli.degradations import parse_degradation
     from jaxir.cli.progress import progress
-    from jaxir.data import image_files, read_image, write_image
+    from jaxir.data import PairFolder, image_files, read_image, write_image
     from jaxir.metrics import luma, measure, psnr, rgb, ssim
     from jaxir.provenance import provenance
     from jaxir.report import plain
@@ -87,14 +92,19 @@ def evaluate(
             f"{model} is a prior, which is not given a degraded image: use jaxir bench, or weights trained on pairs"
         )
     recipe = None if degradation is None else parse_degradation(degradation)
-    found = image_files(data if recipe else data / "gt")[:count]
     if recipe is None:
-        beside = {path.stem: path for path in image_files(data / "lq")}
-        missing = [path.name for path in found if path.stem not in beside]
-        if missing:
-            raise UsageError(
-                f"{data / 'lq'} has no partner of {', '.join(missing[:3])}: give both the same name, or --degradation"
-            )
+        clean = data / "gt"
+        found = PairFolder(clean, data / "lq").paths[:count]
+    else:
+        clean = data
+        found = [(path, path) for path in image_files(clean)][:count]
+    outputs = [
+        None if pictures is None else (pictures / path.relative_to(clean)).with_suffix(".png")
+        for path, _ in found
+    ]
+    taken = [str(path) for path in outputs if path is not None and path.exists()]
+    if taken and not force:
+        raise UsageError(f"{taken[0]} exists: pass --force to write over it")
 
     def middle(image: jax.Array) -> jax.Array:
         if size is None:
@@ -107,17 +117,18 @@ def evaluate(
 
     lines = []
     with progress("evaluating") as callback:
-        for number, path in enumerate(found):
+        for number, (path, degraded) in enumerate(found):
             spoiling, sampling = jax.random.split(jax.random.fold_in(jax.random.key(seed), number))
             x0 = colours(middle(jnp.asarray(read_image(path))))
             height, width, channels = x0.shape
             if recipe is None:
-                y = colours(middle(jnp.asarray(read_image(beside[path.stem]))))
+                y = colours(middle(jnp.asarray(read_image(degraded))))
             else:
                 y = recipe.for_clean((height, width, channels)).sample(spoiling, x0)
             if y.shape != x0.shape:
                 raise UsageError(
-                    f"{path.name} is {x0.shape[:2]} but its degraded image {y.shape[:2]}: they must be of one size"
+                    f"{path.name} has shape {x0.shape} but its degraded image {y.shape}: give a degradation that "
+                    "keeps the size, or pairs of one size"
                 )
             began = time.perf_counter()
             drawn = sample(
@@ -144,9 +155,9 @@ def evaluate(
                     seconds,
                 )
             )
-            if pictures is not None:
-                pictures.mkdir(parents=True, exist_ok=True)
-                write_image(pictures / f"{path.stem}.png", np.asarray(restored), overwrite=force)
+            if (out := outputs[number]) is not None:
+                out.parent.mkdir(parents=True, exist_ok=True)
+                write_image(out, np.asarray(restored), overwrite=force)
             callback(number + 1, len(found))
     numbers = [field.name for field in dataclasses.fields(Line)][1:]
     means = {name: float(np.mean([getattr(line, name) for line in lines])) for name in numbers}
@@ -155,11 +166,12 @@ def evaluate(
         f"{len(lines)} images of {data}{f', the middle {size} × {size}' if size else ''}"
         f"{f', spoiled by {degradation}' if degradation else ''}; {steps} steps, mean of {samples} "
         f"sample{'s' if samples > 1 else ''}, eta {eta:g}, seed {seed}; PSNR and SSIM on RGB and, where it says so, on "
-        "luma, range 2, no border, clipped"
+        "luma, range 2, no border, clipped; seconds with the compilation for each new size"
     )
     print(protocol)
     if output is not None:
         record = {
+            "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
             "protocol": protocol,
             "weights": str(weights),
             "provenance": provenance(),

@@ -61,16 +61,17 @@ def train(
     )  # as Python does for a script: it may import its neighbours
     try:
         spec.loader.exec_module(module)
-    except (SyntaxError, ImportError, NameError, AttributeError) as error:
+        made = hasattr(module, "experiment")
+        config = module.experiment() if made else None
+    except (SyntaxError, ImportError, NameError, AttributeError, LookupError) as error:
         raise UsageError(
             f"{experiment} cannot be run ({type(error).__name__}: {error}): "
             "see experiments/natural_prior.py"
         ) from error
-    if not hasattr(module, "experiment"):
+    if not made:
         raise UsageError(
             f"{experiment} has no function experiment(): see experiments/natural_prior.py"
         )
-    config = module.experiment()
     if not isinstance(config, Experiment):
         raise UsageError(
             f"experiment() of {experiment} returns {type(config).__name__}, "

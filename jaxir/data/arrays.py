@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -48,7 +49,7 @@ class Arrays:
         """
         try:
             file = np.load(path, mmap_mode="r")
-        except (OSError, ValueError, EOFError) as error:
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
             why = " ".join(str(error).split())
             raise ValueError(
                 f"{path} cannot be read as arrays ({why}): give a .npy or .npz file"

@@ -137,6 +137,8 @@ def check_crop(source: Source, size: int) -> None:
     Raises:
         ValueError: if an image is smaller than the crop.
     """
+    if not len(source):
+        raise ValueError("the source is empty, expected at least one image")
     sizes = known_sizes(source) or [source[0].shape[:2]]
     small = [i for i, sides in enumerate(sizes) if min(sides) < size]
     if small:

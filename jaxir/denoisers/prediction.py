@@ -136,8 +136,8 @@ class Preconditioned(Prediction):
 class Residual(Prediction):
     """Another prediction with x0 − y in the place of x0, for a process that moves towards the degraded image.
 
-    What is learnt is what the degradation did, and a network that says nothing yet gives y back. On other processes it
-    is `inner`.
+    What is learnt is what the degradation did, and where no signal is left a network that says nothing gives y back. On
+    other processes it is `inner`.
 
     Args:
         inner: of x0 − y; the `data_std` of `Preconditioned` is then the deviation of that difference.
@@ -147,8 +147,8 @@ class Residual(Prediction):
 
     @property
     def data_std(self) -> float:
-        """That of `inner`, 0.5 where it has none."""
-        return getattr(self.inner, "data_std", 0.5)
+        """That of `inner`, where it has one."""
+        return self.inner.data_std
 
     def row(self, process: Process, t: Scalar) -> Row:
         """(u, v, w − u)."""

@@ -123,7 +123,7 @@ class _NAFNet(nn.Module):
 
 
 class _Depthwise(nn.Module):
-    """A 3×3 filter of each channel, as nine shifted products: XLfuses them; its grouped convolution is slow on CPUs."""
+    """A 3×3 filter of each channel, as nine shifted products, since grouped convolution is slow on CPUs."""
 
     @nn.compact
     def __call__(self, x: Float[Array, "h w c"]) -> Float[Array, "h w c"]:

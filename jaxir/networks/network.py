@@ -1,6 +1,6 @@
 """What a network is to the rest of jaxir, and what all of ours have in common.
 
-`Network` is all that training, sampling and storing ask for; anything with these members is one. `LinenNetwork` is what
+`Network` is all that training and sampling ask for; anything with these members is one. `LinenNetwork` is what
 does not depend on the architecture: it pads an image to sides that the layers can halve, hands over the degraded image
 where there is one, and gives back the size that came. An architecture is then fields, a stride and a module.
 """

@@ -150,7 +150,7 @@ def _find(name_or_path: str | Path) -> Path:
 
 def _describe(value: Any) -> Any:
     """A value of jaxir's own classes, numbers and strings as what JSON holds."""
-    if dataclasses.is_dataclass(value) and type(value).__name__ in _KNOWN:
+    if dataclasses.is_dataclass(value) and _KNOWN.get(type(value).__name__) is type(value):
         fields = {f.name: _describe(getattr(value, f.name)) for f in dataclasses.fields(value)}
         return {"class": type(value).__name__, **fields}
     if isinstance(value, list | tuple):

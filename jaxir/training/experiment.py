@@ -71,8 +71,18 @@ class Experiment:
             raise ValueError(
                 f"batch is {self.batch}, expected a multiple of the {self.parts} parts it is taken in"
             )
+        if self.validation is not None and not self._shown:
+            raise ValueError(
+                "preview shows denoising, but the network or the process is given a degraded image: use "
+                "preview=Restored(pairing)"
+            )
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema is {self.ema}, expected a decay in [0, 1) such as 0.999")
+
+    @property
+    def _shown(self) -> bool:
+        """Whether the preview can show what is trained."""
+        return self.preview is not denoised or not (self.network.sees_y or self.process.coupled)
 
     def denoiser(self, params: Params) -> NetworkDenoiser:
         """The denoiser with these weights."""
@@ -106,7 +116,7 @@ class Experiment:
             self,
             name=f"{self.name}-smoke",
             source=images,
-            validation=images,
+            validation=images if self._shown else None,
             steps=4,
             batch=2 * self.parts * jax.device_count(),
             crop=crop,

@@ -18,6 +18,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.experimental.multihost_utils import reached_preemption_sync_point
 from jax.sharding import Mesh
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -92,7 +93,8 @@ def train(
     )
     if validation is None and experiment.validation is not None:
         validation = experiment.validation()
-    looking = validation is not None and jax.process_count() == 1
+    alone = jax.process_count() == 1
+    looking = validation is not None and alone
     log_name = (
         "metrics.jsonl" if jax.process_index() == 0 else f"metrics-{jax.process_index()}.jsonl"
     )
@@ -100,8 +102,7 @@ def train(
         state = start()
         state = checkpoints.restore(state) or _begin(state, initial)
         first = int(state.step)
-        if jax.process_index() == 0:
-            _record(workdir / "run.json", experiment, resumed=first > 0)
+        _record(workdir / "run.json", experiment, resumed=first > 0)
         settings = {"batch": experiment.batch, "size": experiment.crop}
         ours = _rows(mesh, experiment.batch)
 
@@ -120,19 +121,20 @@ def train(
                     step = jitted.lower(state, images).compile()
                     log.compiled(step, mesh.size)
                 state, metrics = step(state, images)
-                last = i == experiment.steps or bool(caught)
+                stopped = bool(caught) if alone else reached_preemption_sync_point(i)
+                last = i == experiment.steps or stopped
                 saving = last or i % save_every == 0
                 if saving or i % log_every == 0:
                     loss, gradient, skipped = jax.device_get(
                         (metrics.loss, metrics.gradient_norm, metrics.skipped)
                     )
                     log.step(i, float(loss), float(gradient), int(skipped))
+                if saving:
+                    checkpoints.save(state)
                 if looking and (i % preview_every == 0 or i == experiment.steps):
                     denoiser = experiment.denoiser(_whole(mesh, state.ema))
                     path = workdir / f"preview-{i}.png"
                     log.write(i, **experiment.preview(path, denoiser, validation))
-                if saving:
-                    checkpoints.save(state)
                 if last:
                     break
         params = _whole(mesh, state.ema)
@@ -172,7 +174,10 @@ def _record(path: Path, experiment: Experiment, *, resumed: bool) -> None:
                     "give it the same, or choose another workdir"
                 )
     record = {"name": experiment.name, "settings": settings, "provenance": provenance()}
-    path.write_text(json.dumps(record, indent=2) + "\n")
+    if jax.process_index() == 0:
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(record, indent=2) + "\n")
+        partial.replace(path)
 
 
 def _begin(state: TrainState, initial: NetworkDenoiser | None) -> TrainState:
@@ -200,7 +205,7 @@ class Log:
         partial.replace(path)
         self._file = path.open("a")
         self._batch, self._last, self._flops = experiment.batch, (first, time.perf_counter()), 0.0
-        self._skipped, self._waited = skipped, 0.0
+        self._counted, self._waited = (first, skipped), 0.0
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -235,20 +240,21 @@ class Log:
         Raises:
             FloatingPointError: if no step since the last line was finite; no line is written then.
         """
-        missed, taken = skipped - self._skipped, step - self._last[0]
+        before, known = self._counted
+        missed, taken = skipped - known, step - before
         if missed and missed >= taken:
             raise FloatingPointError(
                 f"the loss at step {step} is {loss}, its gradient {gradient}, and none of the last {taken} steps had a "
                 "finite update: lower the learning rate or clip the gradient; the last checkpoint is kept"
             )
-        self._skipped = skipped
+        self._counted = (step, skipped)
         values = {"loss": loss, "gradient": gradient} | ({"skipped": skipped} if skipped else {})
-        self.write(step, **{name: value for name, value in values.items() if np.isfinite(value)})
+        self.write(step, **values)
 
     def write(self, step: int, **values: float) -> None:
-        """Append one line with the step, the speed since the last line and `values`."""
+        """Append one line with the step, the speed since the last line and the finite ones of `values`."""
         (before, then), now = self._last, time.perf_counter()
-        line = dict(values)
+        line = {name: value for name, value in values.items() if np.isfinite(value)}
         if step > before:
             rate = (step - before) / (now - then)
             line |= {
@@ -290,6 +296,9 @@ def _stop_on_signals() -> Iterator[list[int]]:
         if number == signal.SIGINT:
             signal.signal(number, previous[signal.SIGINT])
 
+    if jax.process_count() > 1:  # JAX hears the signal, and tells all processes the step to stop at
+        yield caught
+        return
     try:
         for number in previous:
             signal.signal(number, note)

@@ -113,7 +113,7 @@ def _crops(source: Source, multiple: int) -> Images:
 def _write(path: Path, rows: Sequence[Images]) -> None:
     """One row of pictures under the other."""
     sheet = jnp.concatenate([jnp.concatenate(list(row), axis=1) for row in rows])
-    write_image(path, np.asarray(sheet), overwrite=True)
+    write_image(path, np.nan_to_num(np.asarray(sheet)), overwrite=True)
 
 
 def _centre(image: np.ndarray, size: int) -> np.ndarray:

@@ -290,7 +290,7 @@ def test_training_without_its_data(refused, tmp_path, monkeypatch):
     monkeypatch.setenv("JAXIR_DATA", str(tmp_path / "nowhere"))
     experiment = Path(__file__).parents[2] / "experiments" / "natural_prior.py"
     line = refused("train", experiment, "--workdir", "run")
-    assert "nowhere/natural/bsds500/val does not exist: give a folder of images" in line
+    assert "nowhere/natural/bsds500/train does not exist: give a folder of images" in line
 
 
 def test_a_corrupted_checkpoint(refused, jaxir, tmp_path):

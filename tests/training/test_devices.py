@@ -23,9 +23,10 @@ from jaxir.transitions import Ancestral
 
 folder = Path("FOLDER")
 state = train(tiny(steps=4), folder, log_every=1)
-split = train(tiny(steps=4), folder / "split", log_every=1, rule=FullyShard(least=64))
-held = sum(v.addressable_shards[0].data.nbytes for v in jax.tree.leaves(split))
-np.save(folder / "share.npy", held / sum(v.nbytes for v in jax.tree.leaves(split)))
+if jax.device_count() > 1:
+    split = train(tiny(steps=4), folder / "split", log_every=1, rule=FullyShard(least=64))
+    held = sum(v.addressable_shards[0].data.nbytes for v in jax.tree.leaves(split))
+    np.save(folder / "share.npy", held / sum(v.nbytes for v in jax.tree.leaves(split)))
 root = np.random.default_rng(0).normal(size=(16, 16)) / 4
 covariance = jnp.asarray(root @ root.T, jnp.float32)
 denoiser = gaussian_denoiser(VP(), jnp.full((4, 4, 1), 0.2), covariance)
@@ -55,12 +56,11 @@ def runs(tmp_path_factory, run_python):
         assert (
             printed.split()[-3:] == [str(devices)] * 3
         )  # the state, the draws and the particles lie on all of them
-        logs = [
-            [json.loads(line) for line in path.read_text().splitlines()]
-            for path in (folder / "metrics.jsonl", folder / "split" / "metrics.jsonl")
-        ]
-        names = ("images", "particles", "share")
-        return logs[0], *(np.load(folder / f"{name}.npy") for name in names), logs[1]
+        names = ("images", "particles", *(["share"] if devices > 1 else []))
+        found = [np.load(folder / f"{name}.npy") for name in names]
+        logs = sorted(folder.glob("**/metrics.jsonl"), key=lambda path: len(path.parts))
+        lines = [[json.loads(line) for line in path.read_text().splitlines()] for path in logs]
+        return lines[0], *found, lines[-1]
 
     return functools.cache(run)
 
@@ -75,7 +75,6 @@ def test_training_on_many_devices_has_the_numbers_of_1(runs, name, devices, whic
 
 
 def test_fully_sharded_a_device_of_8_holds_less_than_a_sixth_of_the_state(runs):
-    assert runs(1)[3] == 1
     assert runs(8)[3] < 1 / 6
 
 
