@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import jax
@@ -23,7 +25,7 @@ jax.distributed.initialize(sys.argv[1], 2, int(sys.argv[2]))
 from tiny_training import tiny
 from jaxir.mesh import FullyShard
 from jaxir.training import train
-train(tiny(steps=4), sys.argv[3], log_every=1, save_every=2, rule=FullyShard(least=64))
+train(tiny(steps=int(sys.argv[4])), sys.argv[3], log_every=1, save_every=2, rule=FullyShard(least=64))
 assert jax.device_count() == 4 and len(jax.local_devices()) == 2
 """
 
@@ -34,17 +36,16 @@ def free_port():
         return probe.getsockname()[1]
 
 
-@pytest.fixture(scope="module")
-def together(tmp_path_factory):
-    """The folder of a run of two processes with two devices each, weights and optimiser split over all four."""
-    folder, address = tmp_path_factory.mktemp("together"), f"localhost:{free_port()}"
+def begin(folder, steps):
+    """Two processes with two devices each, weights and optimiser split over all four."""
+    address = f"localhost:{free_port()}"
     flags = {
         "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
         "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
     }
-    started = [
+    return [
         subprocess.Popen(
-            [sys.executable, "-c", CODE, address, str(i), str(folder)],
+            [sys.executable, "-c", CODE, address, str(i), str(folder), str(steps)],
             cwd=Path(__file__).parents[1],
             env={**os.environ, **flags},
             stdout=subprocess.PIPE,
@@ -53,8 +54,18 @@ def together(tmp_path_factory):
         )
         for i in range(2)
     ]
+
+
+def end(started):
     printed = [process.communicate(timeout=240)[0] for process in started]
     assert [process.returncode for process in started] == [0, 0], "\n".join(printed)
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory):
+    """The folder of a run of two processes."""
+    folder = tmp_path_factory.mktemp("together")
+    end(begin(folder, 4))
     return folder
 
 
@@ -74,3 +85,18 @@ def test_their_checkpoint_goes_on_in_one_process(together):
     with Checkpoints(together / "checkpoints") as checkpoints:
         assert int(checkpoints.restore(like).step) == 4
     assert int(train(tiny(steps=6), together).step) == 6
+
+
+def test_sigterm_to_one_of_them_stops_both_after_the_same_step(tmp_path):
+    started = begin(tmp_path, 10**6)
+    deadline = time.monotonic() + 200
+    while not (tmp_path / "checkpoints" / "2").is_dir() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    started[1].send_signal(signal.SIGTERM)
+    end(started)
+    steps = [
+        json.loads((tmp_path / name).read_text().splitlines()[-1])["step"]
+        for name in ("metrics.jsonl", "metrics-1.jsonl")
+    ]
+    assert steps[0] == steps[1] >= 2
+    assert (tmp_path / "checkpoints" / str(steps[0])).is_dir()
