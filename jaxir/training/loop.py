@@ -147,9 +147,13 @@ def train(
 
 def _whole(mesh: Mesh, params: Params) -> Params:
     """Parameters that may be split over the devices of all hosts, on this one."""
-    return jax.tree.map(
-        lambda v: jnp.asarray(np.asarray(v)), jax.device_put(params, replicated(mesh))
-    )
+
+    def gathered(
+        leaf: jax.Array,
+    ) -> jax.Array:  # one at a time: together they may not fit on a device
+        return jnp.asarray(np.asarray(jax.device_put(leaf, replicated(mesh))))
+
+    return jax.tree.map(gathered, params)
 
 
 def _rows(mesh: Mesh, batch: int) -> slice:
