@@ -10,24 +10,18 @@ Measured figures: benchmarks/results/irsde_derain.json, after 4,000 steps, a qua
     that budget the heavy rain of the first photographs stays and the sparse one of the last is made worse.
 """
 
-import os
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
-import optax
-from natural_prior import LEFT_OUT
+from _photographs import adam, others, photographs
 
-from jaxir.data import ImageFolder
 from jaxir.denoisers import Residual
 from jaxir.networks import Concatenation, UNet
 from jaxir.processes import IRSDE
 from jaxir.samplers import Discrete
-from jaxir.training import Experiment, Restored, warmup_stable_decay
+from jaxir.training import Experiment, Restored
 from jaxir.transitions import DDIM
 from jaxir.typing import Image, Key
 
-DATA = Path(os.environ.get("JAXIR_DATA", Path(__file__).parents[2] / "shared" / "data"))
 GRID = 49
 """Side of the window in which a streak is drawn, in pixels."""
 
@@ -66,30 +60,14 @@ def rainy(key: Key, crop: Image) -> tuple[Image, Image]:
     return crop, jnp.clip(crop + scale * layer, -1, 1)
 
 
-def source() -> ImageFolder:
-    """Photographs without rain."""
-    return ImageFolder([DATA / "natural" / "bsds500" / "train"], leave_out=LEFT_OUT)
-
-
-def validation() -> ImageFolder:
-    """Others, for the pictures during training."""
-    return ImageFolder([DATA / "natural" / "bsds500" / "val"])
-
-
-def optimizer(steps: int) -> optax.GradientTransformation:
-    """Adam with a plateau, which allows a resumed run to be longer than the first."""
-    rate = warmup_stable_decay(6e-4, steps)
-    return optax.chain(optax.clip_by_global_norm(0.5), optax.adam(rate))
-
-
 def experiment() -> Experiment:
     """A small U-Net that sees the rainy image beside the state and says what the rain has added."""
     return Experiment(
         name="irsde-derain",
-        source=source,
+        source=photographs,
         network=UNet(widths=(32, 64, 96), blocks=(2, 2, 2), conditioning=Concatenation()),
         process=IRSDE(std=20 / 255),
-        optimizer=optimizer,
+        optimizer=adam(6e-4),
         pairing=rainy,
         prediction=Residual(),
         data_std=0.2,
@@ -97,6 +75,6 @@ def experiment() -> Experiment:
         batch=8,
         crop=48,
         ema=0.999,
-        validation=validation,
+        validation=others,
         preview=Restored(rainy, Discrete(DDIM(1.0)), steps=20),
     )
