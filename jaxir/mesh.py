@@ -77,10 +77,19 @@ def shardings(mesh: Mesh, tree: PyTree, rule: Rule) -> PyTree:
     return jax.tree_util.tree_map_with_path(of, tree)
 
 
-def data_mesh() -> Mesh:
-    """All devices along the axis "data", those of a host beside each other, so that it has one stretch of a batch."""
+def data_mesh(count: int | None = None) -> Mesh:
+    """The devices along the axis "data", those of a host beside each other, so that it has one stretch of a batch.
+
+    Args:
+        count: the first so many; all by default.
+
+    Raises:
+        ValueError: if there are fewer.
+    """
     devices = sorted(jax.devices(), key=lambda device: (device.process_index, device.id))
-    return Mesh(np.array(devices), ("data",), axis_types=(AxisType.Auto,))
+    if count is not None and not 1 <= count <= len(devices):
+        raise ValueError(f"devices is {count}, expected 1 to {len(devices)}, which JAX sees here")
+    return Mesh(np.array(devices[:count]), ("data",), axis_types=(AxisType.Auto,))
 
 
 def replicated(mesh: Mesh) -> NamedSharding:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -23,9 +23,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from jaxir.cli.evaluate import evaluate
     from jaxir.cli.models import models
     from jaxir.cli.restore import restore
-    from jaxir.cli.train import train
+    from jaxir.cli.train import Options, train
 
-    commands = {f.__name__: f for f in (demo, restore, degrade, train, evaluate, models, bench)}
+    commands: dict[str, Callable[..., object]] = {
+        "demo": demo,
+        "restore": restore,
+        "degrade": degrade,
+        "train": Options,
+        "evaluate": evaluate,
+        "models": models,
+        "bench": bench,
+    }
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
         if arguments[:2] == [
@@ -33,6 +41,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "exact",
         ]:  # beside `bench FOLDER`; a folder of that name is ./exact
             tyro.cli(bench_exact, prog="jaxir bench exact", args=arguments[2:])
+            return
+        if arguments[:1] == ["train"]:
+            options, changes = tyro.cli(
+                Options, prog="jaxir train", args=arguments[1:], return_unknown_args=True
+            )
+            train(options, changes)
             return
         tyro.extras.subcommand_cli_from_dict(
             commands,

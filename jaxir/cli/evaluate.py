@@ -31,7 +31,8 @@ def evaluate(
         weights: a run of `jaxir train`, or weights.
         data: a folder with the clean images in gt/ and the degraded ones of the same names in lq/; with
             `--degradation`, a folder of clean images.
-        degradation: how clean images are spoiled, as for `jaxir degrade`, for instance "rain(0.01)|noise(0.02)".
+        degradation: how clean images are spoiled, as for `jaxir degrade`, for instance "rain(0.01)|noise(0.02)"; small
+            ones are enlarged again by bicubic interpolation.
         output: a JSON file for every figure.
         pictures: a folder for the restored images.
         steps: of the sampler, each an evaluation of the network.
@@ -65,7 +66,9 @@ def evaluate(
     from jaxir.cli.degradations import parse_degradation
     from jaxir.cli.progress import progress
     from jaxir.data import PairFolder, image_files, read_image, write_image
+    from jaxir.degradations import bicubic_upsample
     from jaxir.metrics import luma, measure, psnr, rgb, ssim
+    from jaxir.pretrained import model_of
     from jaxir.provenance import provenance
     from jaxir.report import plain
     from jaxir.report.table import column
@@ -85,7 +88,7 @@ def evaluate(
         ssim: float = column("SSIM", ".3f")
         seconds: float = column("seconds", ".1f")
 
-    model = weights / "model" if (weights / "model").is_dir() else weights
+    model = model_of(weights)
     denoiser = jaxir.load(model)
     if not denoiser.sees_y:
         raise UsageError(
@@ -124,7 +127,8 @@ def evaluate(
             if recipe is None:
                 y = colours(middle(jnp.asarray(read_image(degraded))))
             else:
-                y = recipe.for_clean((height, width, channels)).sample(spoiling, x0)
+                y = colours(recipe.for_clean((height, width, channels)).sample(spoiling, x0))
+                y = bicubic_upsample(y, max(height // y.shape[0], 1))
             if y.shape != x0.shape:
                 raise UsageError(
                     f"{path.name} has shape {x0.shape} but its degraded image {y.shape}: give a degradation that "

@@ -18,7 +18,7 @@ import numpy as np
 
 from jaxir import denoisers, networks, processes
 from jaxir.denoisers import NetworkDenoiser, Prediction
-from jaxir.networks import LinenNetwork, Network
+from jaxir.networks import Network
 from jaxir.processes import Process
 from jaxir.typing import Params
 
@@ -47,14 +47,7 @@ def save_denoiser(folder: str | Path, denoiser: NetworkDenoiser, network: Networ
     folder.mkdir(parents=True, exist_ok=True)
     flat = {k: np.ascontiguousarray(v) for k, v in _flatten(denoiser.params).items()}
     data = save(flat)
-    config = {
-        "network": _describe(network),
-        "process": _describe(denoiser.process),
-        "prediction": _describe(denoiser.prediction),
-        "data_std": float(denoiser.data_std),
-        "range": "[-1, 1]",
-        "sha256": hashlib.sha256(data).hexdigest(),
-    }
+    config = configuration(denoiser, network) | {"sha256": hashlib.sha256(data).hexdigest()}
     for name, content in (
         ("model.safetensors", data),
         ("config.json", (json.dumps(config, indent=2) + "\n").encode()),
@@ -62,6 +55,21 @@ def save_denoiser(folder: str | Path, denoiser: NetworkDenoiser, network: Networ
         partial = folder / f".{name}.partial"
         partial.write_bytes(content)
         partial.replace(folder / name)
+
+
+def configuration(denoiser: NetworkDenoiser, network: Network) -> dict[str, Any]:
+    """What `config.json` says of a denoiser beside the digest of its weights, which are not looked at.
+
+    Raises:
+        WeightsError: if a part is not one of jaxir's own classes, which a file could not name.
+    """
+    return {
+        "network": _describe(network),
+        "process": _describe(denoiser.process),
+        "prediction": _describe(denoiser.prediction),
+        "data_std": float(denoiser.data_std),
+        "range": "[-1, 1]",
+    }
 
 
 def load(name_or_path: str | Path) -> NetworkDenoiser:
@@ -86,7 +94,7 @@ def load(name_or_path: str | Path) -> NetworkDenoiser:
         network = _one(_build(config["network"]))
         process, prediction = _build(config["process"]), _build(config["prediction"])
         for part, kind in (
-            (network, LinenNetwork),
+            (network, Network),
             (process, Process),
             (prediction, Prediction),
         ):
@@ -116,6 +124,12 @@ def load(name_or_path: str | Path) -> NetworkDenoiser:
         data_std,
         network.sees_y,
     )
+
+
+def model_of(run_or_weights: str | Path) -> str | Path:
+    """The weights of a run's folder; weights as they are."""
+    model = Path(run_or_weights) / "model"
+    return model if model.is_dir() else run_or_weights
 
 
 def shipped() -> list[str]:

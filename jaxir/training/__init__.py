@@ -1,8 +1,10 @@
 """How weights are learnt."""
 
 from jaxir.training.checkpoint import CheckpointError, Checkpoints
+from jaxir.training.doctor import Finding, diagnose
 from jaxir.training.experiment import Experiment, warmup_stable_decay
 from jaxir.training.loop import train
+from jaxir.training.operations import operations
 from jaxir.training.pairing import Pairing, stacked, unpaired
 from jaxir.training.preview import Preview, Restored, denoised
 from jaxir.training.schrodinger import (
@@ -21,6 +23,7 @@ __all__ = [
     "CheckpointError",
     "Checkpoints",
     "Experiment",
+    "Finding",
     "GradientRegression",
     "MarkovianFitting",
     "Metrics",
@@ -32,7 +35,9 @@ __all__ = [
     "SchrodingerBridge",
     "TrainState",
     "denoised",
+    "diagnose",
     "initial_state",
+    "operations",
     "schrodinger_bridge",
     "stacked",
     "train",

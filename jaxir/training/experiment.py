@@ -38,10 +38,12 @@ class Experiment:
         batch: images a step, over all devices.
         parts: the batch is taken in so many parts, one after another, whose gradients are averaged: less memory.
         crop: side of the square crops.
-        ema: decay of the average of the weights; it is shortened at the start to (1 + step)/(10 + step).
+        ema: decay of the average of the weights; it is shortened at the start to (1 + step)/(10 + step). Of several
+            decays each has its average, and the first is the one that is stored and shown as the run's.
         seed: for weights, data and noise.
         validation: opens the images of the pictures during training; none, no pictures.
         preview: makes a picture and figures of validation images.
+        best: a figure of the preview such as "psnr_restored": the weights that had most of it are kept.
     """
 
     name: str
@@ -58,10 +60,11 @@ class Experiment:
     batch: int = 16
     parts: int = 1
     crop: int = 64
-    ema: float = 0.999
+    ema: float | tuple[float, ...] = 0.999
     seed: int = 0
     validation: Callable[[], Source] | None = None
     preview: Preview = denoised
+    best: str | None = None
 
     def __post_init__(self) -> None:
         for field in ("steps", "batch", "parts", "crop"):
@@ -76,8 +79,13 @@ class Experiment:
                 "preview shows denoising, but the network or the process is given a degraded image: use "
                 "preview=Restored(pairing)"
             )
-        if not 0 <= self.ema < 1:
+        if not self.decays or not all(0 <= decay < 1 for decay in self.decays):
             raise ValueError(f"ema is {self.ema}, expected a decay in [0, 1) such as 0.999")
+
+    @property
+    def decays(self) -> tuple[float, ...]:
+        """`ema`, of one or of several."""
+        return self.ema if isinstance(self.ema, tuple) else (self.ema,)
 
     @property
     def _shown(self) -> bool:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import math
 import signal
 import time
-from collections.abc import Iterable, Iterator
+import warnings
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -20,15 +22,17 @@ import jax.numpy as jnp
 import numpy as np
 from jax.experimental.multihost_utils import reached_preemption_sync_point
 from jax.sharding import Mesh
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from jaxir.data import Source, check_crop, crop_batch, prefetch
 from jaxir.denoisers import NetworkDenoiser
 from jaxir.mesh import Rule, data_mesh, replicate, replicated, shardings, split
-from jaxir.pretrained import save_denoiser
+from jaxir.pretrained import WeightsError, configuration, save_denoiser
 from jaxir.provenance import provenance
 from jaxir.training.checkpoint import CheckpointError, Checkpoints
 from jaxir.training.experiment import Experiment
+from jaxir.training.log import Log
+from jaxir.training.operations import operations
+from jaxir.training.profile import Profile
 from jaxir.training.step import TrainState, initial_state, train_step
 from jaxir.typing import Params
 
@@ -42,23 +46,30 @@ def train(
     preview_every: int = 1000,
     validation: Source | None = None,
     rule: Rule = replicate,
+    devices: int | None = None,
     initial: NetworkDenoiser | None = None,
+    profile: range | None = None,
+    tensorboard: bool = False,
 ) -> TrainState:
     """Run an experiment to its last step, or go on with a run that was interrupted.
 
-    Writes into `workdir`: `run.json`, `checkpoints/`, `metrics.jsonl`, `preview-STEP.png` and at the end (and at
-    SIGTERM or Ctrl-C) `model/`, the averaged weights in the form that `jaxir.load` reads. Of several processes each
-    has a log, and the first writes the rest; they draw no pictures.
+    Writes into `workdir`: `run.json`, `checkpoints/`, `metrics.jsonl`, `preview-STEP.png`, `best/` where the experiment
+    says what is best, and at the end (and at SIGTERM or Ctrl-C) `model/`, the averaged weights in the form that
+    `jaxir.load` reads, with a `model-DECAY/` for each further decay. Of several processes each has a log, and the first
+    writes the rest; they draw no pictures.
 
     Args:
         experiment: what to train.
         workdir: the run's folder, made if missing.
-        log_every: steps between two lines of `metrics.jsonl`.
+        log_every: steps between two lines of `metrics.jsonl`, which are the only times the host waits for a step.
         save_every: steps between two checkpoints; each has a line too, so that none is written of a loss gone wrong.
         preview_every: steps between two of the experiment's pictures, with their figures.
         validation: other images for the pictures than the experiment's own.
         rule: how parameters and the optimiser's state lie on the devices; each has all of them by default.
+        devices: use the first so many; all by default.
         initial: weights that a new run starts from; an interrupted run goes on with its own.
+        profile: steps that are traced into `profile/`, for TensorBoard or Perfetto.
+        tensorboard: write the log's figures into `tensorboard/` too, by tensorboardX.
 
     Returns:
         The final state.
@@ -70,7 +81,7 @@ def train(
         CheckpointError: if the last checkpoint cannot be resumed.
         KeyboardInterrupt: at Ctrl-C, after the step in hand was saved; a second Ctrl-C does not wait.
     """
-    mesh = data_mesh()
+    mesh = data_mesh(devices)
     share = mesh.size * experiment.parts
     if experiment.batch % share:
         raise ValueError(
@@ -79,25 +90,25 @@ def train(
         )
     source = experiment.source()
     check_crop(source, experiment.crop)
+    storable = _storable(experiment)
     workdir = Path(workdir)
     workdir.mkdir(parents=True, exist_ok=True)
     transform = experiment.optimizer(experiment.steps)
     begin = functools.partial(initial_state, experiment, transform)
     layout = shardings(mesh, jax.eval_shape(begin), rule)
     start = jax.jit(begin, out_shardings=layout)
+    function = functools.partial(train_step, experiment, transform)
     jitted = jax.jit(
-        functools.partial(train_step, experiment, transform),
+        function,
         in_shardings=(layout, split(mesh)),
         out_shardings=(layout, replicated(mesh)),
         donate_argnums=0,
     )
     if validation is None and experiment.validation is not None:
         validation = experiment.validation()
-    alone = jax.process_count() == 1
+    alone, leading = jax.process_count() == 1, jax.process_index() == 0
     looking = validation is not None and alone
-    log_name = (
-        "metrics.jsonl" if jax.process_index() == 0 else f"metrics-{jax.process_index()}.jsonl"
-    )
+    log_name = "metrics.jsonl" if leading else f"metrics-{jax.process_index()}.jsonl"
     with _stop_on_signals() as caught, Checkpoints(workdir / "checkpoints") as checkpoints:
         state = start()
         state = checkpoints.restore(state) or _begin(state, initial)
@@ -109,40 +120,109 @@ def train(
         def make(i: int) -> np.ndarray:
             return crop_batch(source, seed=experiment.seed, step=i, part=ours, **settings)
 
+        def show(i: int) -> None:
+            denoiser = experiment.denoiser(_whole(mesh, state.ema[0]))
+            with log.pause():
+                figures = experiment.preview(workdir / f"preview-{i}.png", denoiser, validation)
+                if experiment.best is not None:
+                    _keep_best(workdir / "best", experiment, denoiser, figures, i)
+            log.write(i, **figures)
+
         with (
             closing(prefetch(make, first, experiment.steps)) as batches,
-            closing(Log(workdir / log_name, experiment, first, int(state.skipped))) as log,
+            closing(
+                Log(
+                    workdir / log_name,
+                    name=experiment.name,
+                    steps=experiment.steps,
+                    batch=experiment.batch,
+                    first=first,
+                    skipped=int(state.skipped),
+                    tensorboard=workdir / "tensorboard" if tensorboard and leading else None,
+                )
+            ) as log,
+            Profile(workdir / "profile", profile) as profiling,
         ):
             step = None
             for i, batch in enumerate(log.waiting(batches), first + 1):
                 whole = (experiment.batch, *batch.shape[1:])
                 images = jax.make_array_from_process_local_data(split(mesh), batch, whole)
                 if step is None:
+                    began = time.perf_counter()
                     step = jitted.lower(state, images).compile()
-                    log.compiled(step, mesh.size)
+                    seconds = time.perf_counter() - began
+                    count = operations(function, state, images)
+                    log.compiled(seconds, count, mesh.size, mesh.devices[0].device_kind)
+                profiling.before(i)
                 state, metrics = step(state, images)
+                profiling.after(i, metrics.loss)
                 stopped = bool(caught) if alone else reached_preemption_sync_point(i)
                 last = i == experiment.steps or stopped
                 saving = last or i % save_every == 0
                 if saving or i % log_every == 0:
-                    loss, gradient, skipped = jax.device_get(
-                        (metrics.loss, metrics.gradient_norm, metrics.skipped)
+                    found = jax.device_get(metrics)
+                    log.step(
+                        i,
+                        loss=float(found.loss),
+                        gradient=float(found.gradient_norm),
+                        skipped=int(found.skipped),
+                        by_time=found.by_time.tolist(),
+                        memory=_peak_memory(mesh),
                     )
-                    log.step(i, float(loss), float(gradient), int(skipped))
                 if saving:
                     checkpoints.save(state)
                 if looking and (i % preview_every == 0 or i == experiment.steps):
-                    denoiser = experiment.denoiser(_whole(mesh, state.ema))
-                    path = workdir / f"preview-{i}.png"
-                    log.write(i, **experiment.preview(path, denoiser, validation))
+                    show(i)
                 if last:
                     break
-        params = _whole(mesh, state.ema)
-        if jax.process_index() == 0:
-            save_denoiser(workdir / "model", experiment.denoiser(params), experiment.network)
+        for number, decay in enumerate(experiment.decays):
+            params = _whole(mesh, state.ema[number])
+            if leading and storable:
+                folder = workdir / ("model" if number == 0 else f"model-{decay:g}")
+                save_denoiser(folder, experiment.denoiser(params), experiment.network)
     if signal.SIGINT in caught:
         raise KeyboardInterrupt
     return state
+
+
+def _storable(experiment: Experiment) -> bool:
+    """Whether the weights can be written as `jaxir.load` reads them; if not, a warning says it before training."""
+    try:
+        configuration(experiment.denoiser({}), experiment.network)
+    except WeightsError as error:
+        warnings.warn(f"the run will leave checkpoints and no model/: {error}", stacklevel=3)
+        return False
+    return True
+
+
+def _keep_best(
+    folder: Path,
+    experiment: Experiment,
+    denoiser: NetworkDenoiser,
+    figures: dict[str, float],
+    step: int,
+) -> None:
+    """Keep the weights if they have more of the experiment's figure than those in the folder.
+
+    Raises:
+        ValueError: if the preview has no such figure.
+    """
+    name = experiment.best
+    if name not in figures:
+        raise ValueError(
+            f"best is {name!r}, expected one of the preview's figures: {', '.join(figures)}"
+        )
+    record = folder / "best.json"
+    before = json.loads(record.read_text())[name] if record.exists() else -math.inf
+    if figures[name] > before:
+        save_denoiser(folder, denoiser, experiment.network)
+        record.write_text(json.dumps({"step": step, name: figures[name]}) + "\n")
+
+
+def _peak_memory(mesh: Mesh) -> int | None:
+    """The most bytes that a device of this process has held, where it says so."""
+    statistics = [device.memory_stats() or {} for device in mesh.local_devices]
+    return max((each.get("peak_bytes_in_use") for each in statistics if each), default=None)
 
 
 def _whole(mesh: Mesh, params: Params) -> Params:
@@ -196,93 +276,9 @@ def _begin(state: TrainState, initial: NetworkDenoiser | None) -> TrainState:
     def place(new: Params, old: Params) -> Params:
         return jax.tree.map(lambda n, o: jax.device_put(jnp.copy(n), o.sharding), new, old)
 
-    params, ema = place(initial.params, state.params), place(initial.params, state.ema)
+    params = place(initial.params, state.params)
+    ema = tuple(place(initial.params, average) for average in state.ema)
     return dataclasses.replace(state, params=params, ema=ema)
-
-
-class Log:
-    """The progress bar and `metrics.jsonl`, one line for each call of `write`."""
-
-    def __init__(self, path: Path, experiment: Experiment, first: int, skipped: int) -> None:
-        partial = path.with_suffix(".partial")
-        partial.write_text("".join(_lines(path, first)))
-        partial.replace(path)
-        self._file = path.open("a")
-        self._batch, self._last, self._flops = experiment.batch, (first, time.perf_counter()), 0.0
-        self._counted, self._waited = (first, skipped), 0.0
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
-        )
-        self._task = self._bar.add_task(
-            experiment.name, total=experiment.steps, completed=first, note="compiling"
-        )
-        self._bar.start()
-
-    def compiled(self, step: jax.stages.Compiled, devices: int) -> None:
-        """Take the operations of a step, on all devices, from the compiler, and start the clock."""
-        self._flops = (step.cost_analysis() or {}).get("flops", 0.0) * devices
-        self._last, self._waited = (self._last[0], time.perf_counter()), 0.0
-
-    def waiting(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """The batches, while the time that is spent on waiting for them is taken."""
-        coming = iter(batches)
-        while True:
-            began = time.perf_counter()
-            batch = next(coming, None)
-            self._waited += time.perf_counter() - began
-            if batch is None:
-                return
-            yield batch
-
-    def step(self, step: int, loss: float, gradient: float, skipped: int) -> None:
-        """Append the line of a training step, without what is not finite.
-
-        Raises:
-            FloatingPointError: if no step since the last line was finite; no line is written then.
-        """
-        before, known = self._counted
-        missed, taken = skipped - known, step - before
-        if missed and missed >= taken:
-            raise FloatingPointError(
-                f"the loss at step {step} is {loss}, its gradient {gradient}, and none of the last {taken} steps had a "
-                "finite update: lower the learning rate or clip the gradient; the last checkpoint is kept"
-            )
-        self._counted = (step, skipped)
-        values = {"loss": loss, "gradient": gradient} | ({"skipped": skipped} if skipped else {})
-        self.write(step, **values)
-
-    def write(self, step: int, **values: float) -> None:
-        """Append one line with the step, the speed since the last line and the finite ones of `values`."""
-        (before, then), now = self._last, time.perf_counter()
-        line = {name: value for name, value in values.items() if np.isfinite(value)}
-        if step > before:
-            rate = (step - before) / (now - then)
-            line |= {
-                "images_per_s": rate * self._batch,
-                "tflop_per_s": rate * self._flops / 1e12,
-                "data_wait": self._waited / (now - then),
-            }
-            self._last, self._waited = (step, now), 0.0
-        rounded = {name: float(f"{value:.6g}") for name, value in line.items()}
-        self._file.write(json.dumps({"step": step, **rounded}) + "\n")
-        self._file.flush()
-        note = "  ".join(f"{name} {value:.4g}" for name, value in line.items())
-        self._bar.update(self._task, completed=step, note=note)
-
-    def close(self) -> None:
-        """Stop the bar and close the file."""
-        self._bar.stop()
-        self._file.close()
-
-
-def _lines(path: Path, last: int) -> list[str]:
-    """The lines of a log up to step `last`: what a killed run wrote after its last checkpoint is written again."""
-    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-    return [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= last]
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, PyTree, UInt8
+from jaxtyping import Array, Float, PyTree, UInt8
 
 from jaxir.training.experiment import Experiment
 from jaxir.typing import Key, Params, Scalar, Times
@@ -19,28 +19,33 @@ from jaxir.typing import Key, Params, Scalar, Times
 class TrainState(eqx.Module):
     """All that a run carries from step to step; restoring it resumes the run exactly.
 
-    `skipped` counts the steps whose loss, gradient or update was not finite, which changed nothing.
+    `skipped` counts the steps whose loss, gradient or update was not finite, which changed nothing; `ema` holds an
+    average of the weights for each decay of the experiment.
     """
 
     step: Array
     skipped: Array
     params: Params
-    ema: Params
+    ema: tuple[Params, ...]
     optimizer: PyTree
 
 
 class Metrics(eqx.Module):
-    """What a step reports."""
+    """What a step reports.
+
+    `by_time` has the mean loss of each quarter of the span, from its clean end; NaN where the step had no such time.
+    """
 
     loss: Scalar
     gradient_norm: Scalar
     skipped: Scalar
+    by_time: Float[Array, " 4"]
 
 
 def initial_state(experiment: Experiment, transform: optax.GradientTransformation) -> TrainState:
     """New weights from the experiment's seed."""
     params = experiment.network.init(jax.random.key(experiment.seed))
-    ema = jax.tree.map(jnp.copy, params)
+    ema = tuple(jax.tree.map(jnp.copy, params) for _ in experiment.decays)
     zero = jnp.zeros((), jnp.int32)
     return TrainState(zero, zero, params, ema, transform.init(params))
 
@@ -51,7 +56,7 @@ def train_step(
     state: TrainState,
     images: UInt8[Array, "n h w c"],
 ) -> tuple[TrainState, Metrics]:
-    """The objective at stratified times, one optimiser update, one EMA update; nothing where a gradient is not finite.
+    """The objective at stratified times, one update of weights and averages; nothing where a gradient is not finite.
 
     Every random number is a function of (seed, step, position in the global batch), so the losses do not depend
     on the number of devices or of parts and a resumed run repeats what the interrupted one would have done.
@@ -62,7 +67,9 @@ def train_step(
     times = experiment.times(time_key, experiment.process, count)
     keys = jax.random.split(noise_key, count)
 
-    def loss(params: Params, part: tuple[Key, UInt8[Array, "m h w c"], Times]) -> Scalar:
+    def loss(
+        params: Params, part: tuple[Key, UInt8[Array, "m h w c"], Times]
+    ) -> tuple[Scalar, Array]:
         denoiser = experiment.denoiser(params)
 
         def one(key: Key, image: UInt8[Array, "h w c"], t: Scalar) -> Scalar:
@@ -70,21 +77,35 @@ def train_step(
             x0, y = experiment.pairing(pairing, image.astype(jnp.float32) / 127.5 - 1)
             return experiment.objective(noising, denoiser, x0, t, y)
 
-        return jnp.mean(jax.vmap(one)(*part))
+        losses = jax.vmap(one)(*part)
+        quarter = _quarter(experiment, part[2])
+        return jnp.mean(losses), jnp.stack([quarter @ losses, jnp.sum(quarter, axis=1)])
 
-    value, gradient = _mean_over_parts(
-        functools.partial(jax.value_and_grad(loss), state.params), (keys, images, times), parts
+    (value, shares), gradient = _mean_over_parts(
+        functools.partial(jax.value_and_grad(loss, has_aux=True), state.params),
+        (keys, images, times),
+        parts,
     )
     norm = optax.tree.norm(gradient)
     updates, optimizer = transform.update(gradient, state.optimizer, state.params)
     finite = jnp.isfinite(value + norm + optax.tree.norm(updates))
     params = optax.apply_updates(state.params, updates)
-    decay = jnp.minimum(experiment.ema, (1 + state.step) / (10 + state.step))
-    ema = optax.incremental_update(params, state.ema, 1 - decay)
+    shortest = (1 + state.step) / (10 + state.step)
+    ema = tuple(
+        optax.incremental_update(params, old, 1 - jnp.minimum(decay, shortest))
+        for decay, old in zip(experiment.decays, state.ema, strict=True)
+    )
     new = TrainState(state.step + 1, state.skipped, params, ema, optimizer)
     kept = dataclasses.replace(state, step=state.step + 1, skipped=state.skipped + 1)
     state = jax.tree.map(lambda new, kept: jnp.where(finite, new, kept), new, kept)
-    return state, Metrics(value, norm, state.skipped)
+    return state, Metrics(value, norm, state.skipped, shares[0] / shares[1])
+
+
+def _quarter(experiment: Experiment, times: Times) -> Float[Array, "4 n"]:
+    """1 where a time is in the quarter of the span, 0 elsewhere."""
+    low, high = experiment.process.span
+    which = jnp.clip(jnp.floor(4 * (times - low) / (high - low)), 0, 3)
+    return jax.nn.one_hot(which.astype(int), 4, axis=0)
 
 
 def _mean_over_parts(f: Callable[[PyTree], PyTree], batch: PyTree, parts: int) -> PyTree:

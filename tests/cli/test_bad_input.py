@@ -286,6 +286,34 @@ def test_training_without_its_experiment(refused, tmp_path):
     assert "--steps is 0, expected at least 1" in line
 
 
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--batc", "8"], "--batc: Experiment has no field 'batc', expected one of name, source"),
+        (["--network.width", "8"], "--network.width: UNet has no field 'width', expected one of"),
+        (["--batch", "many"], "--batch is 'many', expected int"),
+        (["--batch", "0"], "--batch 0: batch is 0, expected at least 1"),
+        (["--batch"], "--batch has no value: write --batch VALUE"),
+        (["--source", "here"], "--source is 'here', expected"),
+        (
+            ["--process", "VE"],
+            "--process is an object, VP: change it in the experiment's file, or one of its fields by",
+        ),
+        (["--network.widths", "8,8.5"], "--network.widths is '8,8.5', expected tuple[int, ...]"),
+        (["--profile", "5"], "--profile is '5', expected the first and last step, as in 100:110"),
+        (["--devices", "0"], "--devices is 0, expected at least 1"),
+        (["--batch=3", "--parts=2"], "batch is 3, expected a multiple of the 2 parts"),
+        (["--crop", "512"], "smaller than the crop of 512"),
+    ],
+)
+def test_a_field_that_cannot_be_changed_so(refused, tmp_path, options, text):
+    (tmp_path / "mine.py").write_text(
+        "from tiny_training import tiny\n\n\ndef experiment():\n    return tiny(steps=2)\n"
+    )
+    assert text in refused("train", "mine.py", "--workdir", "run", *options)
+    assert not (tmp_path / "run").exists()
+
+
 def test_training_without_its_data(refused, tmp_path, monkeypatch):
     monkeypatch.setenv("JAXIR_DATA", str(tmp_path / "nowhere"))
     experiment = Path(__file__).parents[2] / "experiments" / "natural_prior.py"

@@ -14,9 +14,18 @@ import pytest
 from tiny_training import Tripwire, tiny
 
 import jaxir.training.loop
+from jaxir.data import Synthetic
 from jaxir.networks import UNet
 from jaxir.pretrained import load
-from jaxir.training import CheckpointError, Checkpoints, initial_state, train, warmup_stable_decay
+from jaxir.processes import uniform_law
+from jaxir.training import (
+    CheckpointError,
+    Checkpoints,
+    initial_state,
+    train,
+    train_step,
+    warmup_stable_decay,
+)
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
 
@@ -48,18 +57,33 @@ def test_the_loss_falls(whole):
 def test_the_log_has_a_line_a_step_with_speed_and_operations(whole):
     found = lines(whole[0])
     assert [line["step"] for line in found] == list(range(1, 41))
+    assert found[0].pop("compile_s") > 0
+    parts = {f"loss_t{i}" for i in range(1, 5)}
     for line in found:
-        assert set(line) == {
-            *("step", "loss", "gradient", "images_per_s", "tflop_per_s", "data_wait")
+        assert set(line) - parts == {
+            *("step", "loss", "gradient", "images_per_s", "images_per_s_per_device"),
+            *("tflop_per_s", "data_wait"),
         }
         assert 0 <= line["data_wait"] < 1
         assert all(value > 0 for name, value in line.items() if name != "data_wait")
+    assert len({name for line in found for name in parts & set(line)}) > 1
+
+
+def test_the_loss_of_each_quarter_of_the_time_adds_up_to_the_loss(whole):
+    """Of a uniform and stratified law of 8 times each quarter has two, whether or not the batch is taken in parts."""
+    for parts in (1, 2):
+        experiment = tiny(times=uniform_law, parts=parts)
+        transform = experiment.optimizer(1)
+        images = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3)).astype(np.uint8)
+        step = jax.jit(lambda s, i, e=experiment, t=transform: train_step(e, t, s, i)[1])
+        metrics = step(initial_state(experiment, transform), images)
+        np.testing.assert_allclose(np.mean(metrics.by_time), metrics.loss, rtol=1e-5)
 
 
 def test_the_model_folder_holds_the_averaged_weights(whole, key):
     folder, state = whole
     denoiser = load(folder / "model")
-    chex.assert_trees_all_equal(denoiser.params, state.ema)
+    chex.assert_trees_all_equal((denoiser.params,), state.ema)
     assert denoiser.process == tiny().process
     assert not np.allclose(jax.tree.leaves(state.ema)[0], jax.tree.leaves(state.params)[0])
 
@@ -179,7 +203,7 @@ def test_a_checkpoint_of_another_network_is_one_clear_line(whole, tmp_path, chan
 
 
 def test_a_batch_that_does_not_divide_is_refused_before_anything_is_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(jaxir.training.loop, "data_mesh", lambda: SimpleNamespace(size=3))
+    monkeypatch.setattr(jaxir.training.loop, "data_mesh", lambda _: SimpleNamespace(size=3))
     with pytest.raises(ValueError, match="batch is 8, expected a multiple of 3, the 3 devices"):
         train(tiny(), tmp_path / "run")
     assert not (tmp_path / "run").exists()
@@ -219,9 +243,66 @@ def test_the_plateau_does_not_know_the_number_of_steps():
         assert float(short(step)) == float(long(step))
 
 
+def test_each_decay_has_its_average_and_the_best_weights_are_kept(whole, tmp_path):
+    """The longer average lags behind; the figure that the second picture loses is that of the kept weights."""
+    figures = iter([2.0, 3.0, 1.0])
+
+    def preview(path, denoiser, validation):
+        return {"score": next(figures)}
+
+    several = tiny(
+        ema=(0.9, 0.99), validation=lambda: Synthetic(1, 16), preview=preview, best="score", steps=6
+    )
+    state = train(several, tmp_path, preview_every=2)
+    chex.assert_trees_all_equal(load(tmp_path / "model").params, state.ema[0])
+    chex.assert_trees_all_equal(load(tmp_path / "model-0.99").params, state.ema[1])
+    assert json.loads((tmp_path / "best" / "best.json").read_text()) == {"step": 4, "score": 3.0}
+    best = jax.tree.leaves(load(tmp_path / "best").params)
+    assert not np.allclose(best[0], jax.tree.leaves(state.ema[0])[0])
+
+
+@pytest.mark.slow
+def test_a_best_that_is_no_figure_is_one_clear_line(tmp_path):
+    wrong = tiny(
+        validation=lambda: Synthetic(1, 16), preview=lambda *_: {"score": 1.0}, best="psnr", steps=1
+    )
+    with pytest.raises(
+        ValueError, match="best is 'psnr', expected one of the preview's figures: score"
+    ):
+        train(wrong, tmp_path)
+
+
+def test_the_host_waits_for_the_device_only_where_the_log_has_a_line(tmp_path, monkeypatch):
+    """Of 35 steps 10, 20, 30 and the last have one; the step is compiled ahead of time, so none compiles again."""
+    fetched, fetch = [], jax.device_get
+    monkeypatch.setattr(jax, "device_get", lambda x: fetched.append(x) or fetch(x))
+    train(tiny(steps=35), tmp_path, log_every=10, save_every=100)
+    assert [line["step"] for line in lines(tmp_path)] == [10, 20, 30, 35]
+    assert len(fetched) == 4
+
+
+def test_a_network_of_ones_own_is_trained_with_a_warning(tmp_path):
+    class Mine(UNet):
+        """A class that no file can name."""
+
+    mine = tiny(network=Mine(widths=(8, 8), blocks=(1, 1), embedding=8), steps=1)
+    with pytest.warns(
+        UserWarning, match=r"no model/: .*Mine\(.* cannot be written into config.json"
+    ):
+        train(mine, tmp_path)
+    assert steps_saved(tmp_path) == [1]
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.slow
+def test_some_steps_are_traced(tmp_path):
+    train(tiny(steps=3), tmp_path, profile=range(2, 3))
+    assert list((tmp_path / "profile").rglob("*.xplane.pb"))
+
+
 def test_a_new_run_may_start_from_other_weights(whole, tmp_path):
     """Adam's first step moves every weight by its rate at most, here 0.01: they are still the given ones."""
-    given = tiny().denoiser(whole[1].ema)
+    given = tiny().denoiser(whole[1].ema[0])
     state = train(tiny(steps=1), tmp_path, initial=given)
     moved = jax.tree.map(lambda a, b: float(abs(a - b).max()), state.params, given.params)
     assert max(jax.tree.leaves(moved)) < 0.0101
