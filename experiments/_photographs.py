@@ -1,13 +1,17 @@
-"""What the paired experiments share: photographs that they spoil, and an optimiser that may go on for longer."""
+"""What the paired experiments share: photographs, ways to spoil them, and an optimiser that may go on for longer."""
 
 import functools
 from collections.abc import Callable
 
+import jax
+import jax.numpy as jnp
 import optax
 from natural_prior import DATA, LEFT_OUT
 
 from jaxir.data import ImageFolder
+from jaxir.degradations import JPEG, Quantise, bicubic_downsample, bicubic_upsample, grey
 from jaxir.training import warmup_stable_decay
+from jaxir.typing import Image, Key
 
 
 def photographs() -> ImageFolder:
@@ -18,6 +22,24 @@ def photographs() -> ImageFolder:
 def others() -> ImageFolder:
     """Others, for the pictures during training."""
     return ImageFolder([DATA / "natural" / "bsds500" / "val"])
+
+
+def low_resolution(key: Key, crop: Image) -> tuple[Image, Image]:
+    """A photograph, and it at a quarter of its size, in 8 bits, enlarged again."""
+    down = bicubic_downsample(crop.shape, 4)
+    small = Quantise(256, down.output_shape).apply(down.apply(crop))
+    return crop, bicubic_upsample(small, 4)
+
+
+def greyed(key: Key, crop: Image) -> tuple[Image, Image]:
+    """A photograph, and its luma in 8 bits in all three channels."""
+    luma = jnp.repeat(grey(crop.shape).apply(crop), 3, axis=-1)
+    return crop, Quantise(256, crop.shape).apply(luma)
+
+
+def compressed(key: Key, crop: Image) -> tuple[Image, Image]:
+    """A photograph, and it as a JPEG file of a quality from 5 to 40."""
+    return crop, JPEG(jax.random.uniform(key, minval=5, maxval=41), crop.shape).apply(crop)
 
 
 def adam(rate: float) -> Callable[[int], optax.GradientTransformation]:

@@ -122,8 +122,10 @@ def pushed(start: Law, matrices: Array, offsets: Array, noises: Array) -> Law:
     )[0]
 
 
-def sampled(transition: Transition, denoiser: Denoiser, times: Array) -> Law:
-    """The law of D(x) at the end of `times`, from the exact marginal of `prior()` at their start.
+def sampled(
+    transition: Transition, denoiser: Denoiser, times: Array, start: Law | None = None
+) -> Law:
+    """The law of D(x) at the end of `times`, from `start` or the exact marginal of `prior()` at their start.
 
     The maps of all steps are found at once, so that without `jit` no process and no rule is compiled.
     """
@@ -136,5 +138,7 @@ def sampled(transition: Transition, denoiser: Denoiser, times: Array) -> Law:
         return *affine(lambda x: step(x).mean), step(jnp.zeros(SHAPE)).scale
 
     steps = jax.vmap(mapped)(times[:-1], times[1:])
-    law = pushed(marginal(denoiser.process, prior(), times[0]), *steps)
+    if start is None:
+        start = marginal(denoiser.process, prior(), times[0])
+    law = pushed(start, *steps)
     return law.push(*affine(lambda x: denoiser(x, times[-1], y)))

@@ -62,7 +62,7 @@ def bench(
     from jaxir.cli.progress import progress
     from jaxir.cli.tasks import SIGMA, TASKS
     from jaxir.cli.trial import trial
-    from jaxir.data import image_files, read_image
+    from jaxir.data import image_files, middle, read_image
     from jaxir.metrics import mean_interval
     from jaxir.provenance import provenance
     from jaxir.report import Result, plain
@@ -81,8 +81,7 @@ def bench(
                 raise UsageError(
                     f"{path} is {image.shape}, expected colour of at least {size}×{size}"
                 )
-            top, left = ((side - size) // 2 for side in image.shape[:2])
-            truth = jnp.asarray(image[top : top + size, left : left + size])
+            truth = jnp.asarray(middle(image, size))
             for j, task in enumerate(tasks):
                 key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), i), j)
 

@@ -19,6 +19,7 @@ def evaluate(
     eta: float = 1.0,
     count: int | None = None,
     size: int | None = None,
+    tile: str | None = None,
     seed: int = 0,
     force: bool = False,
 ) -> None:
@@ -40,6 +41,7 @@ def evaluate(
         eta: fresh noise of a step, 1 for samples of the posterior and 0 for none.
         count: at most so many images.
         size: only the middle of the images, of so many pixels a side.
+        tile: SIZE:OVERLAP in pixels, such as 64:16: the network sees tiles, whose estimates are averaged at every step.
         seed: of all randomness.
         force: write over files that exist.
     """
@@ -52,6 +54,7 @@ def evaluate(
     for name, value in (("steps", steps), ("samples", samples), ("count", count), ("size", size)):
         if value is not None and value < 1:
             raise UsageError(f"--{name} is {value}, expected at least 1")
+    tiles = None if tile is None else _tiles(tile)
     import dataclasses
     import json
     import shlex
@@ -65,8 +68,9 @@ def evaluate(
     import jaxir
     from jaxir.cli.degradations import parse_degradation
     from jaxir.cli.progress import progress
-    from jaxir.data import PairFolder, image_files, read_image, write_image
+    from jaxir.data import PairFolder, image_files, middle, read_image, write_image
     from jaxir.degradations import bicubic_upsample
+    from jaxir.denoisers import Tiled
     from jaxir.metrics import luma, measure, psnr, rgb, ssim
     from jaxir.pretrained import model_of
     from jaxir.provenance import provenance
@@ -94,6 +98,7 @@ def evaluate(
         raise UsageError(
             f"{model} is a prior, which is not given a degraded image: use jaxir bench, or weights trained on pairs"
         )
+    restorer = denoiser if tiles is None else Tiled(denoiser, *tiles)
     recipe = None if degradation is None else parse_degradation(degradation)
     if recipe is None:
         clean = data / "gt"
@@ -109,12 +114,6 @@ def evaluate(
     if taken and not force:
         raise UsageError(f"{taken[0]} exists: pass --force to write over it")
 
-    def middle(image: jax.Array) -> jax.Array:
-        if size is None:
-            return image
-        top, left = (max(side - size, 0) // 2 for side in image.shape[:2])
-        return image[top : top + size, left : left + size]
-
     def colours(image: jax.Array) -> jax.Array:
         return jnp.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image
 
@@ -122,10 +121,10 @@ def evaluate(
     with progress("evaluating") as callback:
         for number, (path, degraded) in enumerate(found):
             spoiling, sampling = jax.random.split(jax.random.fold_in(jax.random.key(seed), number))
-            x0 = colours(middle(jnp.asarray(read_image(path))))
+            x0 = colours(jnp.asarray(middle(read_image(path), size)))
             height, width, channels = x0.shape
             if recipe is None:
-                y = colours(middle(jnp.asarray(read_image(degraded))))
+                y = colours(jnp.asarray(middle(read_image(degraded), size)))
             else:
                 y = colours(recipe.for_clean((height, width, channels)).sample(spoiling, x0))
                 y = bicubic_upsample(y, max(height // y.shape[0], 1))
@@ -137,7 +136,7 @@ def evaluate(
             began = time.perf_counter()
             drawn = sample(
                 sampling,
-                denoiser,
+                restorer,
                 y,
                 shape=(height, width, channels),
                 sampler=Discrete(DDIM(eta)),
@@ -166,11 +165,16 @@ def evaluate(
     numbers = [field.name for field in dataclasses.fields(Line)][1:]
     means = {name: float(np.mean([getattr(line, name) for line in lines])) for name in numbers}
     print(plain([*lines, Line("mean", **means)]))
+    what = [
+        f"{len(lines)} images of {data}",
+        *([f"the middle {size} × {size}"] if size else []),
+        *([f"spoiled by {degradation}"] if degradation else []),
+        *([f"in tiles of {tile}"] if tile else []),
+    ]
     protocol = (
-        f"{len(lines)} images of {data}{f', the middle {size} × {size}' if size else ''}"
-        f"{f', spoiled by {degradation}' if degradation else ''}; {steps} steps, mean of {samples} "
-        f"sample{'s' if samples > 1 else ''}, eta {eta:g}, seed {seed}; PSNR and SSIM on RGB and, where it says so, on "
-        "luma, range 2, no border, clipped; seconds with the compilation for each new size"
+        f"{', '.join(what)}; {steps} steps, mean of {samples} sample{'s' if samples > 1 else ''}, eta {eta:g}, seed "
+        f"{seed}; PSNR and SSIM on RGB and, where it says so, on luma, range 2, no border, clipped; seconds with the "
+        "compilation for each new size"
     )
     print(protocol)
     if output is not None:
@@ -183,3 +187,13 @@ def evaluate(
             "rows": [dataclasses.asdict(line) for line in lines],
         }
         output.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+def _tiles(text: str) -> tuple[int, int]:
+    """64:16 as size and overlap."""
+    from jaxir.cli.errors import UsageError
+
+    size, colon, overlap = text.partition(":")
+    if not (colon and size.isdigit() and overlap.isdigit() and int(overlap) < int(size)):
+        raise UsageError(f"--tile is {text!r}, expected size and a smaller overlap, as in 64:16")
+    return int(size), int(overlap)

@@ -10,7 +10,7 @@ from jaxir.data.image_file import (
 )
 from jaxir.data.image_folder import ImageFolder, UnreadableImageWarning
 from jaxir.data.pair_folder import PairFolder
-from jaxir.data.pipeline import crop_batch, prefetch
+from jaxir.data.pipeline import crop_batch, middle, prefetch
 from jaxir.data.sources import Pairs, Source, Subset, check_crop, holdout
 from jaxir.data.synthetic import Synthetic
 from jaxir.data.tfds import Tfds
@@ -31,6 +31,7 @@ __all__ = [
     "holdout",
     "image_files",
     "image_size",
+    "middle",
     "prefetch",
     "read_image",
     "write_image",

@@ -57,6 +57,14 @@ def _crop(source: Source, rng: np.random.Generator, size: int) -> np.ndarray:
     return crop[:, ::-1] if rng.integers(2) else crop
 
 
+def middle(image: np.ndarray, size: int | None) -> np.ndarray:
+    """The square of side `size` in the middle; a side that is shorter, or all where `size` is None, stays whole."""
+    if size is None:
+        return image
+    top, left = (max(side - size, 0) // 2 for side in image.shape[:2])
+    return image[top : top + size, left : left + size]
+
+
 def prefetch(
     make: Callable[[int], np.ndarray], start: int, stop: int
 ) -> Generator[np.ndarray, None, None]:

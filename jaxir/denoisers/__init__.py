@@ -13,7 +13,9 @@ from jaxir.denoisers.network import NetworkDenoiser
 from jaxir.denoisers.prediction import (
     AngleVelocity,
     CleanImage,
+    Displacement,
     Noise,
+    PairedPreconditioned,
     Preconditioned,
     Prediction,
     Residual,
@@ -21,24 +23,28 @@ from jaxir.denoisers.prediction import (
     Score,
     Velocity,
 )
+from jaxir.denoisers.tiled import Tiled
 
 __all__ = [
     "AngleVelocity",
     "BlindGaussianDenoiser",
     "CleanImage",
     "Denoiser",
+    "Displacement",
     "Estimate",
     "GaussianDenoiser",
     "MixtureDenoiser",
     "NetworkDenoiser",
     "Noise",
     "PairedGaussianDenoiser",
+    "PairedPreconditioned",
     "Preconditioned",
     "Prediction",
     "Residual",
     "Row",
     "Score",
     "SpectralGaussianDenoiser",
+    "Tiled",
     "Velocity",
     "gaussian_denoiser",
     "on",

@@ -14,6 +14,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from jaxir import expect
 from jaxir.processes import Process
 from jaxir.typing import Image, Measurement, Scalar
 
@@ -131,6 +132,59 @@ class Preconditioned(Prediction):
         a, _, sigma = process.coefficients(t)
         radius = jnp.hypot(sigma, a * self.data_std)
         return Row(sigma / (self.data_std * radius), -a * self.data_std / radius, jnp.zeros_like(t))
+
+
+class PairedPreconditioned(Prediction):
+    """p = F of DDBM, the output that has variance 1 at every time of a process that moves towards y: with A = Var x_t,
+
+        x̂0 = c_skip x + c_out F,    A = a² σ_d² + b² σ_y² + 2 a b c + σ²
+        c_skip = (a σ_d² + b c)/A,    c_out = √((b² (σ_d² σ_y² − c²) + σ² σ_d²)/A)
+
+    Where b = 0 it is `Preconditioned`.
+
+    Args:
+        data_std: σ_d, of clean images.
+        degraded_std: σ_y, of images of y.
+        covariance: c of a clean pixel with the degraded one, |c| < σ_d σ_y; 0 in the paper's experiments.
+
+    Source: [zhou2024ddbm] (the preconditioning of bridges).
+    """
+
+    data_std: float = 0.5
+    degraded_std: float = 0.5
+    covariance: float = 0.0
+
+    def __check_init__(self) -> None:
+        expect.positive("data_std", self.data_std)
+        expect.positive("degraded_std", self.degraded_std)
+        most = self.data_std * self.degraded_std
+        if expect.known(self.covariance, most) and not abs(self.covariance) < most:
+            raise ValueError(
+                f"covariance is {self.covariance}, expected less than data_std · degraded_std = {most}"
+            )
+
+    def row(self, process: Process, t: Scalar) -> Row:
+        """(1 − a c_skip, −σ c_skip, −b c_skip)/c_out, over the common denominator √(A · A c_out²)."""
+        a, b, sigma = process.coefficients(t)
+        clean, degraded = self.data_std**2, self.degraded_std**2
+        common = clean * degraded - self.covariance**2
+        both = a * b * self.covariance
+        total = a**2 * clean + b**2 * degraded + 2 * both + sigma**2
+        root = jnp.sqrt(total * (b**2 * common + sigma**2 * clean))
+        skip = (a * clean + b * self.covariance) / root
+        return Row((b**2 * degraded + both + sigma**2) / root, -sigma * skip, -b * skip)
+
+
+class Displacement(Prediction):
+    """p = x_t − x0, what has moved the image: 0 at the clean end, where the state is the image.
+
+    Source: [li2023bbdm] Sec. 3.2 (b (y − x0) + σ ε on a Brownian bridge).
+    """
+
+    def row(self, process: Process, t: Scalar) -> Row:
+        """(a − 1, σ, b)."""
+        a, b, sigma = process.coefficients(t)
+        return Row(a - 1, sigma, b)
 
 
 class Residual(Prediction):

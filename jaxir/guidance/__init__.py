@@ -12,6 +12,7 @@ from jaxir.guidance.pigdm import PiGDM
 from jaxir.guidance.plug_and_play import ADMM
 from jaxir.guidance.psld import PSLD
 from jaxir.guidance.replacement import Replacement
+from jaxir.guidance.shadow import ShadowPrior, transmission
 from jaxir.guidance.tmpd import TMPD
 
 __all__ = [
@@ -32,5 +33,7 @@ __all__ = [
     "PiGDM",
     "PublishedDPS",
     "Replacement",
+    "ShadowPrior",
     "Unconditional",
+    "transmission",
 ]

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Bool
 
 from jaxir.denoisers import NetworkDenoiser
 from jaxir.typing import Image, Key, Scalar
@@ -70,10 +71,12 @@ def matching_loss(
     y: Image | None = None,
     *,
     weighting: Weighting = output_weight,
+    power: float = 2,
+    where: Callable[[Image], Bool[Array, ...]] | None = None,
 ) -> Scalar:
-    """w(t) · mean over pixels of (x̂0 − x0)² at x_t = a x0 + b y + σ ε, for one image.
+    """Mean over pixels of |√w(t) (x̂0 − x0)|^p at x_t = a x0 + b y + σ ε, for one image.
 
-    It is computed on the network's output, as (w/w_output) (p − target)², where nothing divides by a small σ.
+    It is computed on the network's output, as |√(w/w_output) (p − target)|^p, where nothing divides by a small σ.
 
     Args:
         key: for ε.
@@ -81,13 +84,17 @@ def matching_loss(
         x0: clean image.
         t: time, drawn outside so that a batch can be stratified.
         y: degraded image, for a coupled process or a network that sees it.
-        weighting: factor on ‖x̂0 − x0‖².
+        weighting: w, the factor on ‖x̂0 − x0‖².
+        power: p. Its minimiser is E[x0 | x_t, y] for 2; for 1 it is a median, which is not a score.
+        where: from y to the pixels that count; all by default.
 
-    Source: [ho2020ddpm] Algorithm 1; [vincent2011dsm] Eq. 11.
+    Source: [ho2020ddpm] Algorithm 1; [vincent2011dsm] Eq. 11; [saharia2023sr3] for p = 1; [saharia2022palette] for
+        the loss on missing pixels alone.
     """
     process = denoiser.process
     eps = jax.random.normal(key, x0.shape, x0.dtype)
     x = process.marginal(x0, t, y).mean + process.coefficients(t).sigma * eps
     target = denoiser.prediction.target(process, x0, eps, t, y)
-    error = jnp.mean((denoiser.output(x, t, y) - target) ** 2)
-    return weighting(denoiser, t) / output_weight(denoiser, t) * error
+    counted = None if where is None else where(y)
+    error = jnp.mean(jnp.abs(denoiser.output(x, t, y) - target) ** power, where=counted)
+    return (weighting(denoiser, t) / output_weight(denoiser, t)) ** (power / 2) * error

@@ -10,7 +10,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 from math import prod
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import flax.linen as nn
 import jax
@@ -20,6 +20,7 @@ from jaxir.networks.conditioning import ABSENT, Conditioning
 from jaxir.typing import Image, Key, Params, Scalar
 
 
+@runtime_checkable
 class Network(Protocol):
     """An image and a number to an image, with weights: p = apply(params, x, condition[, y]).
 

@@ -3,6 +3,8 @@
 from jaxir.training.checkpoint import CheckpointError, Checkpoints
 from jaxir.training.doctor import Finding, diagnose
 from jaxir.training.experiment import Experiment, warmup_stable_decay
+from jaxir.training.gradient import Gradient, Loss, mean_gradient
+from jaxir.training.invariant import Invariant, serial_gradient
 from jaxir.training.loop import train
 from jaxir.training.operations import operations
 from jaxir.training.pairing import Pairing, stacked, unpaired
@@ -24,7 +26,10 @@ __all__ = [
     "Checkpoints",
     "Experiment",
     "Finding",
+    "Gradient",
     "GradientRegression",
+    "Invariant",
+    "Loss",
     "MarkovianFitting",
     "Metrics",
     "Pairing",
@@ -37,8 +42,10 @@ __all__ = [
     "denoised",
     "diagnose",
     "initial_state",
+    "mean_gradient",
     "operations",
     "schrodinger_bridge",
+    "serial_gradient",
     "stacked",
     "train",
     "train_step",

@@ -14,6 +14,7 @@ from jaxir.denoisers import NetworkDenoiser, Preconditioned, Prediction
 from jaxir.losses import Objective, matching_loss
 from jaxir.networks import Network
 from jaxir.processes import Process, uniform_law
+from jaxir.training.gradient import Gradient, mean_gradient
 from jaxir.training.pairing import Pairing, stacked, unpaired
 from jaxir.training.preview import Preview, denoised
 from jaxir.typing import Key, Params, Scalar, Times
@@ -34,6 +35,7 @@ class Experiment:
         pairing: from a crop to the clean and the degraded image; none is degraded by default.
         objective: (key, denoiser, x0, t, y) -> the loss of one image.
         times: (key, process, count) -> training times.
+        gradient: what a step goes against: the gradient of the mean loss, or such as `Invariant`.
         steps: optimiser steps.
         batch: images a step, over all devices.
         parts: the batch is taken in so many parts, one after another, whose gradients are averaged: less memory.
@@ -56,6 +58,7 @@ class Experiment:
     pairing: Pairing = unpaired
     objective: Objective = matching_loss
     times: Callable[[Key, Process, int], Times] = uniform_law
+    gradient: Gradient = mean_gradient
     steps: int = 10_000
     batch: int = 16
     parts: int = 1

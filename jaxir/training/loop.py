@@ -31,7 +31,7 @@ from jaxir.provenance import provenance
 from jaxir.training.checkpoint import CheckpointError, Checkpoints
 from jaxir.training.experiment import Experiment
 from jaxir.training.log import Log
-from jaxir.training.operations import operations
+from jaxir.training.operations import counted
 from jaxir.training.profile import Profile
 from jaxir.training.step import TrainState, initial_state, train_step
 from jaxir.typing import Params
@@ -97,9 +97,8 @@ def train(
     begin = functools.partial(initial_state, experiment, transform)
     layout = shardings(mesh, jax.eval_shape(begin), rule)
     start = jax.jit(begin, out_shardings=layout)
-    function = functools.partial(train_step, experiment, transform)
     jitted = jax.jit(
-        function,
+        functools.partial(train_step, experiment, transform),
         in_shardings=(layout, split(mesh)),
         out_shardings=(layout, replicated(mesh)),
         donate_argnums=0,
@@ -149,9 +148,9 @@ def train(
                 images = jax.make_array_from_process_local_data(split(mesh), batch, whole)
                 if step is None:
                     began = time.perf_counter()
-                    step = jitted.lower(state, images).compile()
+                    traced = jitted.trace(state, images)
+                    step, count = traced.lower().compile(), counted(traced.jaxpr.jaxpr)
                     seconds = time.perf_counter() - began
-                    count = operations(function, state, images)
                     log.compiled(seconds, count, mesh.size, mesh.devices[0].device_kind)
                 profiling.before(i)
                 state, metrics = step(state, images)

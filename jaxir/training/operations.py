@@ -17,14 +17,15 @@ from jax.extend import core
 
 def operations(f: Callable[..., Any], *arguments: Any) -> int:
     """Floating-point operations of f(*arguments), two for a product that is added; arguments may be shapes."""
-    return _count(jax.make_jaxpr(f)(*arguments).jaxpr)
+    return counted(jax.make_jaxpr(f)(*arguments).jaxpr)
 
 
-def _count(jaxpr: core.Jaxpr) -> int:
-    total = 0
+def counted(jaxpr: core.Jaxpr) -> int:
+    """The same of a function that is traced already."""
+    total: int = 0
     for equation in jaxpr.eqns:
         name, parameters = equation.primitive.name, equation.params
-        inner = [_count(part) for part in _parts(parameters)]
+        inner = [counted(part) for part in _parts(parameters)]
         if name == "dot_general":
             (contracted, _), _ = parameters["dimension_numbers"]
             sides = _shape(equation.invars[0])
@@ -46,9 +47,8 @@ def _size(equation: core.JaxprEqn) -> int:
     return prod(_shape(equation.outvars[0]))
 
 
-def _shape(variable: core.Var) -> tuple[int, ...]:
-    shape: tuple[int, ...] = getattr(variable.aval, "shape")  # noqa: B009 -- not of every type of value
-    return shape
+def _shape(variable: Any) -> tuple[int, ...]:
+    return tuple(variable.aval.shape)
 
 
 def _parts(parameters: dict[str, Any]) -> list[core.Jaxpr]:

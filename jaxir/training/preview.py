@@ -10,12 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxir.data import Source, write_image
-from jaxir.denoisers import NetworkDenoiser
+from jaxir.data import Source, middle, write_image
+from jaxir.denoisers import Denoiser, NetworkDenoiser
 from jaxir.metrics import psnr
+from jaxir.processes import Process, log_snr_times
 from jaxir.samplers import Discrete, Sampler, sample
 from jaxir.training.pairing import Pairing
-from jaxir.typing import Image, Images, Key, Scalar
+from jaxir.typing import Image, Images, Key, Scalar, Times
 
 Preview = Callable[[Path, NetworkDenoiser, Source], dict[str, float]]
 """(path, denoiser, validation images) -> figures, and a picture at the path."""
@@ -52,6 +53,10 @@ def denoised(path: Path, denoiser: NetworkDenoiser, validation: Source) -> dict[
     return result
 
 
+def _itself(denoiser: NetworkDenoiser) -> Denoiser:
+    return denoiser
+
+
 @dataclasses.dataclass(frozen=True)
 class Restored:
     """Rows of clean, degraded and restored images; the PSNR of the degraded and of the restored.
@@ -60,13 +65,17 @@ class Restored:
         pairing: as in training.
         sampler: how an image is drawn.
         steps: how many times.
+        grid: where they lie in the span.
         multiple: sides of the crops are multiples of it.
+        through: what is sampled in the place of the denoiser that was trained, for instance it in `Tiled`.
     """
 
     pairing: Pairing
     sampler: Sampler = Discrete()
     steps: int = 20
+    grid: Callable[[Process, int], Times] = log_snr_times
     multiple: int = 8
+    through: Callable[[NetworkDenoiser], Denoiser] = _itself
 
     def __call__(
         self, path: Path, denoiser: NetworkDenoiser, validation: Source
@@ -74,18 +83,18 @@ class Restored:
         """Restore the centres of the first images."""
         crops = _crops(validation, self.multiple)
         keys = jax.random.split(jax.random.key(0), len(crops))
-        clean, degraded = jax.vmap(self.pairing)(keys, crops)
+        clean, degraded = jax.jit(jax.vmap(self.pairing))(keys, crops)
         if degraded is None:
             raise ValueError("Restored needs a pairing that degrades, got one without y")
         restored = jnp.stack(
             [
                 sample(
                     key,
-                    denoiser,
+                    self.through(denoiser),
                     y,
                     shape=x0.shape,
                     sampler=self.sampler,
-                    times=self.steps,
+                    times=self.grid(denoiser.process, self.steps),
                     strict=False,
                 ).images[0]
                 for key, x0, y in zip(keys, clean, degraded, strict=True)
@@ -107,15 +116,10 @@ def _crops(source: Source, multiple: int) -> Images:
     images = [source[i] for i in range(min(COUNT, len(source)))]
     size = min(CROP, *(side for image in images for side in image.shape[:2]))
     size = max(size // multiple * multiple, 1)
-    return jnp.stack([_centre(image, size) for image in images]).astype(jnp.float32) / 127.5 - 1
+    return jnp.stack([middle(image, size) for image in images]).astype(jnp.float32) / 127.5 - 1
 
 
 def _write(path: Path, rows: Sequence[Images]) -> None:
     """One row of pictures under the other."""
     sheet = jnp.concatenate([jnp.concatenate(list(row), axis=1) for row in rows])
     write_image(path, np.nan_to_num(np.asarray(sheet)), overwrite=True)
-
-
-def _centre(image: np.ndarray, size: int) -> np.ndarray:
-    top, left = ((side - size) // 2 for side in image.shape[:2])
-    return image[top : top + size, left : left + size]

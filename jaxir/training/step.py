@@ -13,6 +13,7 @@ import optax
 from jaxtyping import Array, Float, PyTree, UInt8
 
 from jaxir.training.experiment import Experiment
+from jaxir.training.pairing import Pairing
 from jaxir.typing import Key, Params, Scalar, Times
 
 
@@ -63,18 +64,21 @@ def train_step(
     """
     key = jax.random.fold_in(jax.random.key(experiment.seed), state.step)
     time_key, noise_key = jax.random.split(key)
+    order_key = jax.random.fold_in(key, 2)
     count, parts = images.shape[0], experiment.parts
     times = experiment.times(time_key, experiment.process, count)
     keys = jax.random.split(noise_key, count)
 
     def loss(
-        params: Params, part: tuple[Key, UInt8[Array, "m h w c"], Times]
+        params: Params,
+        part: tuple[Key, UInt8[Array, "m h w c"], Times],
+        pairing: Pairing = experiment.pairing,
     ) -> tuple[Scalar, Array]:
         denoiser = experiment.denoiser(params)
 
         def one(key: Key, image: UInt8[Array, "h w c"], t: Scalar) -> Scalar:
-            pairing, noising = jax.random.split(key)
-            x0, y = experiment.pairing(pairing, image.astype(jnp.float32) / 127.5 - 1)
+            degrading, noising = jax.random.split(key)
+            x0, y = pairing(degrading, image.astype(jnp.float32) / 127.5 - 1)
             return experiment.objective(noising, denoiser, x0, t, y)
 
         losses = jax.vmap(one)(*part)
@@ -82,7 +86,7 @@ def train_step(
         return jnp.mean(losses), jnp.stack([quarter @ losses, jnp.sum(quarter, axis=1)])
 
     (value, shares), gradient = _mean_over_parts(
-        functools.partial(jax.value_and_grad(loss, has_aux=True), state.params),
+        functools.partial(experiment.gradient, order_key, loss, state.params),
         (keys, images, times),
         parts,
     )

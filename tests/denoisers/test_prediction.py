@@ -10,18 +10,20 @@ from affine import PROCESSES, Y, name
 from jaxir.denoisers import (
     AngleVelocity,
     CleanImage,
+    Displacement,
     NetworkDenoiser,
     Noise,
+    PairedPreconditioned,
     Preconditioned,
     Residual,
     Score,
     Velocity,
 )
-from jaxir.processes import IRSDE, VE, VP, Flow
+from jaxir.processes import IRSDE, VE, VP, Flow, brownian_bridge
 
 ROWS = [
     *(CleanImage(), Noise(), Score(), Velocity(), AngleVelocity(), Preconditioned()),
-    Residual(),
+    *(Residual(), PairedPreconditioned(0.6, 0.5, 0.2), Displacement()),
 ]
 each_process = pytest.mark.parametrize("process", PROCESSES, ids=name)
 each_row = pytest.mark.parametrize("row", ROWS, ids=name)
@@ -59,7 +61,9 @@ def test_the_target_of_the_truth_gives_back_the_truth(process, row):
     assert np.all(error <= 4 * np.finfo(np.float32).eps * np.maximum(condition, 1))
 
 
-@pytest.mark.parametrize("row", [CleanImage(), AngleVelocity(), Preconditioned()], ids=name)
+@pytest.mark.parametrize(
+    "row", [CleanImage(), AngleVelocity(), Preconditioned(), PairedPreconditioned()], ids=name
+)
 @each_process
 def test_some_rows_are_safe_on_the_whole_span(process, row):
     """Their determinant does not vanish in units of what they multiply, so float32 keeps 5 digits everywhere."""
@@ -78,6 +82,44 @@ def test_preconditioned_is_the_printed_form_of_edm(x64, data_std):
         c_out = sigma * data_std / np.sqrt(sigma**2 + data_std**2)
         found = row.x0(process, f, x, jnp.asarray(t))
         chex.assert_trees_all_close(found, c_skip * x + c_out * f, rtol=1e-11)
+
+
+@each_process
+def test_paired_preconditioning_has_variance_one_on_both_sides_of_the_network(x64, process):
+    """With Var x0 = .36, Var y = .25 and Cov = .2; x̂0 is c_skip x + c_out F as Zhou et al. 2024 print them."""
+    row, joint = PairedPreconditioned(0.6, 0.5, 0.2), np.diag([0.36, 1.0, 0.25])
+    joint[0, 2] = joint[2, 0] = 0.2
+    low, high = process.span
+    for t in jnp.linspace(low, high, 7):
+        a, b, sigma = (float(c) for c in process.coefficients(t))
+        target = np.array([float(c) for c in row.row(process, t)])
+        if not process.coupled:
+            target[2] = 0.0
+        np.testing.assert_allclose(target @ joint @ target, 1, rtol=1e-10)
+        seen = NetworkDenoiser(process, None, lambda _, x, c, y: x, row, 0.6, sees_y=True)
+        c_in = float(seen.output(jnp.ones((1, 1, 1)), t, jnp.zeros((1, 1, 1)))[0, 0, 0])
+        np.testing.assert_allclose(c_in**2 * (a**2 * 0.36 + sigma**2), 1, rtol=1e-10)  # of x − b y
+        total = a**2 * 0.36 + b**2 * 0.25 + 2 * a * b * 0.2 + sigma**2
+        c_skip = (a * 0.36 + b * 0.2) / total
+        c_out = np.sqrt((b**2 * (0.36 * 0.25 - 0.2**2) + sigma**2 * 0.36) / total)
+        x, f, y = jnp.asarray(X0), jnp.asarray(EPS), jnp.asarray(Y)
+        found = row.x0(process, f, x, t, y)
+        np.testing.assert_allclose(found, c_skip * X0 + c_out * EPS, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("process", [VP(), VE()], ids=name)
+def test_without_a_degraded_image_paired_preconditioning_is_that_of_edm(x64, process):
+    for t in (0.05, 0.5, 0.95):
+        rows = (p.row(process, jnp.asarray(t)) for p in (PairedPreconditioned(), Preconditioned()))
+        np.testing.assert_allclose(*map(np.array, rows), rtol=1e-10)
+
+
+def test_the_displacement_of_a_brownian_bridge_is_the_target_of_bbdm(x64):
+    """m (y − x0) + √(2 s (m − m²)) ε with s = 1, Li et al. 2023."""
+    t = jnp.asarray(0.3)
+    expected = 0.3 * (Y - X0) + np.sqrt(2 * (0.3 - 0.09)) * EPS
+    found = Displacement().target(brownian_bridge(), X0, EPS, t, jnp.asarray(Y))
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
 
 
 def test_the_network_sees_what_the_network_of_edm_sees(x64):

@@ -112,6 +112,33 @@ def test_on_a_process_that_moves_towards_y_it_is_the_same(key, x0, process, row)
         np.testing.assert_allclose(loss, simple_weight(d, t) * error, rtol=1e-8)
 
 
+def test_sr3s_loss_is_the_mean_absolute_error_of_the_noise(key, x0):
+    d, t = denoiser(VP(), Noise()), jnp.asarray(0.4)
+    x, eps = noisy(key, VP(), x0, t)
+    found = matching_loss(key, d, x0, t, power=1)
+    np.testing.assert_allclose(found, jnp.mean(jnp.abs(d.output(x, t) - eps)), rtol=1e-10)
+
+
+def test_the_weight_is_inside_the_power_whatever_the_row(key, x0):
+    """|√w (x̂0 − x0)|^p for p = 1 and 3 with the weight of L_simple, from a row with another one."""
+    d, t = denoiser(VP(), AngleVelocity()), jnp.asarray(0.4)
+    x, _ = noisy(key, VP(), x0, t)
+    error = jnp.sqrt(simple_weight(d, t)) * jnp.abs(d(x, t) - x0)
+    for power in (1, 3.0):
+        found = matching_loss(key, d, x0, t, weighting=simple_weight, power=power)
+        np.testing.assert_allclose(found, jnp.mean(error**power), rtol=1e-8)
+
+
+def test_only_the_pixels_that_count_are_in_the_mean(key, x0):
+    """Palette's loss: one value a pixel for all channels, told by y."""
+    y = jnp.roll(x0, 1, axis=0)
+    d, t = NetworkDenoiser(VP(), jnp.asarray(0.7), seeing, Noise(), sees_y=True), jnp.asarray(0.4)
+    x, eps = noisy(key, VP(), x0, t)
+    found = matching_loss(key, d, x0, t, y, where=lambda y: y[..., :1] > 0)
+    error = np.asarray(d.output(x, t, y) - eps)[np.asarray(y[..., 0] > 0)]
+    np.testing.assert_allclose(found, np.mean(error**2), rtol=1e-10)
+
+
 def test_the_same_holds_for_an_untrained_unet(key, x0):
     network = UNet(widths=(8,), blocks=(1,), embedding=8)
     params = jax.tree.map(lambda p: p + 0.05, network.init(key))

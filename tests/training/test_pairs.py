@@ -80,6 +80,25 @@ def test_a_batch_in_parts_is_the_same_step(key):
     chex.assert_trees_all_close(one[0].params, four[0].params, atol=1e-5)
 
 
+def test_a_step_goes_against_what_the_experiment_says(key):
+    """Against nothing: the weights stay, and the loss under another pairing is the one that is reported."""
+
+    def nothing(key, loss, params, batch):
+        return loss(params, batch, lambda key, crop: (crop, crop)), jax.tree.map(
+            jnp.zeros_like, params
+        )
+
+    experiment = paired(gradient=nothing)
+    transform = experiment.optimizer(10)
+    state = initial_state(experiment, transform)
+    images = jax.random.randint(key, (8, 16, 16, 3), 0, 256).astype(jnp.uint8)
+    step = jax.jit(lambda s, i: train_step(experiment, transform, s, i))
+    after, metrics = step(state, images)
+    chex.assert_trees_all_equal(after.params, state.params)
+    assert metrics.gradient_norm == 0
+    assert metrics.loss > 0
+
+
 def test_the_stepwise_loss_is_that_of_the_step_that_starts_there(key):
     process, x0, y = VP(), jnp.zeros((4, 4, 3)), None
 
@@ -110,13 +129,14 @@ def test_evaluate_prints_a_table_with_its_protocol_and_stores_it(run, folder, tm
     stored = tmp_path / "found.json"
     main(
         [
-            *("evaluate", str(run), "--data", str(folder), "--steps", "4"),
+            *("evaluate", str(run), "--data", str(folder), "--steps", "4", "--tile", "16:8"),
             *("-o", str(stored), "--pictures", str(tmp_path / "pictures")),
         ]
     )
     printed = capsys.readouterr().out
     assert "degraded PSNR" in printed
     assert "2 images of" in printed
+    assert "in tiles of 16:8" in printed
     record = json.loads(stored.read_text())
     assert [row["image"] for row in record["rows"]] == ["0.png", "1.png"]
     means = [np.mean([row[name] for row in record["rows"]]) for name in ("psnr", "degraded")]
@@ -138,6 +158,7 @@ def test_evaluate_spoils_clean_images_itself(run, folder, capsys):
     ("arguments", "text"),
     [
         (["natural-prior", "--data", "FOLDER"], "natural-prior is a prior"),
+        (["RUN", "--data", "FOLDER", "--tile", "16:16"], "--tile is '16:16', expected size and a"),
         (["RUN", "--data", "FOLDER", "--steps", "0"], "--steps is 0, expected at least 1"),
         (["RUN", "--data", "FOLDER/gt"], "gt"),
     ],
