@@ -9,6 +9,8 @@ own would give. The images are cut as `jaxir evaluate --size` cuts them. results
 
 import argparse
 import json
+import shlex
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +74,7 @@ def main() -> None:
     }
     print("mean", json.dumps(mean))
     record = {
+        "command": shlex.join(["python", *sys.argv]),
         "data": f"{options.data.parent.name}/{options.data.name}",
         "size": options.size,
         "mean": mean,

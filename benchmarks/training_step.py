@@ -12,7 +12,9 @@ on generated images.
 import argparse
 import dataclasses
 import json
+import shlex
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -126,7 +128,7 @@ def main() -> None:
     }
     print(json.dumps(result, indent=2))
     record = {
-        "command": "python benchmarks/training_step.py",
+        "command": shlex.join(["python", *sys.argv]),
         "batch": [experiment.batch, experiment.crop, experiment.crop, 3],
         "rounds": arguments.rounds,
         **result,

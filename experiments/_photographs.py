@@ -6,12 +6,13 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import optax
+from jaxtyping import Array, Float
 from natural_prior import DATA, LEFT_OUT
 
 from jaxir.data import ImageFolder
-from jaxir.degradations import JPEG, Quantise, bicubic_downsample, bicubic_upsample, grey
-from jaxir.training import warmup_stable_decay
-from jaxir.typing import Image, Key
+from jaxir.degradations import JPEG, Blur, Quantise, bicubic_downsample, bicubic_upsample, grey
+from jaxir.training import Experiment, TrainState, warmup_stable_decay
+from jaxir.typing import Image, Key, Scalar
 
 
 def photographs() -> ImageFolder:
@@ -22,6 +23,29 @@ def photographs() -> ImageFolder:
 def others() -> ImageFolder:
     """Others, for the pictures during training."""
     return ImageFolder([DATA / "natural" / "bsds500" / "val"])
+
+
+def line(length: Scalar, width: Scalar, angle: Scalar, side: int) -> Float[Array, "side side"]:
+    """A line through the middle of a square, its largest value about 1.
+
+    Args:
+        length: in pixels.
+        width: deviation of the Gaussian across it, in pixels.
+        angle: from the horizontal, in radians.
+        side: of the square in pixels, odd.
+    """
+    down, right = jnp.meshgrid(*[jnp.arange(side) - side // 2.0] * 2, indexing="ij")
+    along = right * jnp.cos(angle) - down * jnp.sin(angle)
+    across = right * jnp.sin(angle) + down * jnp.cos(angle)
+    inside = jnp.clip(length / 2 + 0.5 - jnp.abs(along), 0.0, 1.0)
+    return inside * jnp.exp(-0.5 * (across / width) ** 2)
+
+
+def shaken(image: Image, kernel: Float[Array, "side side"]) -> Image:
+    """The image convolved with a kernel, mirrored beyond its edges."""
+    reach = kernel.shape[0] // 2
+    wide = jnp.pad(image, [(reach, reach)] * 2 + [(0, 0)], mode="reflect")
+    return Blur(kernel, wide.shape).apply(wide)[reach:-reach, reach:-reach]
 
 
 def low_resolution(key: Key, crop: Image) -> tuple[Image, Image]:
@@ -40,6 +64,12 @@ def greyed(key: Key, crop: Image) -> tuple[Image, Image]:
 def compressed(key: Key, crop: Image) -> tuple[Image, Image]:
     """A photograph, and it as a JPEG file of a quality from 5 to 40."""
     return crop, JPEG(jax.random.uniform(key, minval=5, maxval=41), crop.shape).apply(crop)
+
+
+def whole(state: TrainState, run: Experiment) -> None:
+    """End the program if the run was told to stop before its last step: what comes next would take it for trained."""
+    if int(state.step) < run.steps:
+        raise SystemExit(143)
 
 
 def adam(rate: float) -> Callable[[int], optax.GradientTransformation]:

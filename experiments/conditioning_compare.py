@@ -10,12 +10,13 @@ quarter of its size (the pairs of `sr3.py`), with the same budget for each part 
 eight photographs that were not trained on: PSNR of one sample, 20 steps of DDIM without noise.
 """
 
+import dataclasses
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
-from _photographs import adam, low_resolution, others, photographs
+from _photographs import adam, low_resolution, others, photographs, whole
 from _scoreboard import Claim, Results, made_by, origin, parser, publish, stamp, table, verdicts
 
 from jaxir.networks import Concatenation, CrossAttention, FiLM, UNet
@@ -56,7 +57,8 @@ def measure(run: Experiment) -> Results:
     """Train it and judge it."""
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        state = train(run, folder, preview_every=run.steps + 1, validation=None)
+        state = train(dataclasses.replace(run, validation=None), folder)
+        whole(state, run)
         seconds = time.perf_counter() - began
         figures = run.preview(
             Path(folder) / "judged.png", run.denoiser(state.ema[0]), run.validation()

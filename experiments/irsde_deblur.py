@@ -14,9 +14,9 @@ minimiser does not depend on the number of steps. `euler_matching_loss` in its p
 
 import jax
 import jax.numpy as jnp
-from _photographs import adam, others, photographs
+from _photographs import adam, line, others, photographs, shaken
 
-from jaxir.degradations import Blur, RandomKernel
+from jaxir.degradations import RandomKernel
 from jaxir.denoisers import Residual
 from jaxir.losses import mean_matching_loss, stepwise
 from jaxir.networks import Concatenation, NAFNet
@@ -36,12 +36,8 @@ def shake(key: Key) -> Image:
     length = jax.random.uniform(long, minval=3.0, maxval=2.0 * REACH - 1)
     width = jax.random.uniform(wide, minval=0.4, maxval=1.0)
     angle = jax.random.uniform(turn, maxval=jnp.pi)
-    down, right = jnp.meshgrid(*[jnp.arange(-REACH, REACH + 1.0)] * 2, indexing="ij")
-    along = right * jnp.cos(angle) - down * jnp.sin(angle)
-    across = right * jnp.sin(angle) + down * jnp.cos(angle)
-    inside = jnp.clip(length / 2 + 0.5 - jnp.abs(along), 0.0, 1.0)
-    line = inside * jnp.exp(-0.5 * (across / width) ** 2)
-    return line / jnp.sum(line)
+    drawn = line(length, width, angle, 2 * REACH + 1)
+    return drawn / jnp.sum(drawn)
 
 
 def blurred(key: Key, crop: Image) -> tuple[Image, Image]:
@@ -50,8 +46,7 @@ def blurred(key: Key, crop: Image) -> tuple[Image, Image]:
     kernel = jnp.where(
         jax.random.bernoulli(coin), shake(motion), RandomKernel().draw(lens).kernel(2 * REACH + 1)
     )
-    wide = jnp.pad(crop, [(REACH, REACH)] * 2 + [(0, 0)], mode="reflect")
-    y = Blur(kernel, wide.shape).apply(wide)[REACH:-REACH, REACH:-REACH]
+    y = shaken(crop, kernel)
     sigma = jax.random.uniform(level, maxval=6 / 255)
     return crop, jnp.clip(y + sigma * jax.random.normal(noise, y.shape), -1, 1)
 

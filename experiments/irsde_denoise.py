@@ -1,15 +1,16 @@
 """IR-SDE that takes the noise of real cameras off, without being told how much there is.
 
 Command: jaxir train experiments/irsde_denoise.py --workdir runs/irsde-denoise
-         jaxir evaluate runs/irsde-denoise --data $JAXIR_DATA/paired/realnoise_polyu --steps 4 --eta 0
+         jaxir evaluate runs/irsde-denoise --data $JAXIR_DATA/paired/realnoise_polyu --steps 1 --eta 0 --size 256
 Data: 384 photographs of BSDS500, from the folder that JAXIR_DATA names, without the twelve that are the clean images of
     `rain_synth`; the noise is drawn anew for every crop.
 Published: none that can be compared.
-Measured figures: none yet, it has not been trained in full.
+Measured figures: benchmarks/results/irsde_denoise.json. After 6,000 steps, a quarter of an hour of a busy CPU core, it
+    gains nothing on those pairs, which have 36.1 dB as they come: −0.05 dB with one step, −0.40 dB with four.
 
 A camera's noise is not white: it grows with the light, differs between colours, is smeared by the demosaicing, and has
-gone through JPEG. Each of these is drawn, or left out, for every crop, in ranges chosen
-with an eye on the noise of those pairs.
+gone through JPEG. Each of these is drawn, or left out, for every crop, in ranges chosen with an eye on the noise of
+those pairs. One step is the mean of the posterior; with more it is a draw, which has twice the squared error.
 """
 
 import jax

@@ -22,6 +22,7 @@ import irsde_derain
 import jax
 import jax.numpy as jnp
 import refusion_latent
+from _photographs import whole
 from _scoreboard import Claim, Results, made_by, origin, parser, publish, stamp, table, verdicts
 
 from jaxir.data import Synthetic
@@ -48,6 +49,7 @@ def trained(run: Experiment) -> tuple[NetworkDenoiser, Results]:
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         state = train(dataclasses.replace(run, validation=None), folder)
+        whole(state, run)
         seconds = time.perf_counter() - began
         denoiser = run.denoiser(state.ema[0])
         figures = run.preview(Path(folder) / "judged.png", denoiser, run.validation())

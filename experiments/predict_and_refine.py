@@ -15,9 +15,8 @@ import functools
 
 import jax
 import jax.numpy as jnp
-from _photographs import adam, others, photographs
+from _photographs import adam, line, others, photographs, shaken
 
-from jaxir.degradations import Blur
 from jaxir.denoisers import Preconditioned
 from jaxir.networks import Concatenation, Refinement, UNet
 from jaxir.processes import EDM, log_normal_law
@@ -35,12 +34,9 @@ def blurred(key: Key, crop: Image) -> tuple[Image, Image]:
     """A photograph, and it by a camera that moved along a line of 3 to 14 pixels, with noise of 2.5 grey levels."""
     turn, reach, noise = jax.random.split(key, 3)
     angle = jnp.pi * jax.random.uniform(turn)
-    half = jax.random.uniform(reach, minval=1.0, maxval=6.5)
-    down, right = jnp.meshgrid(*[jnp.arange(-RADIUS, RADIUS + 1.0)] * 2, indexing="ij")
-    along = right * jnp.cos(angle) - down * jnp.sin(angle)
-    across = right * jnp.sin(angle) + down * jnp.cos(angle)
-    kernel = jnp.clip(half + 0.5 - jnp.abs(along), 0, 1) * jnp.clip(1 - jnp.abs(across), 0, 1)
-    y = Blur(kernel / jnp.sum(kernel), crop.shape)(crop)
+    length = jax.random.uniform(reach, minval=3.0, maxval=14.0)
+    kernel = line(length, 0.5, angle, 2 * RADIUS + 1)
+    y = shaken(crop, kernel / jnp.sum(kernel))
     return crop, y + 0.02 * jax.random.normal(noise, y.shape)
 
 

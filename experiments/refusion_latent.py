@@ -22,7 +22,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
-from _photographs import adam, others, photographs
+from _photographs import adam, others, photographs, whole
 from irsde_derain import rainy
 
 from jaxir.codecs import HiddenSkip
@@ -198,7 +198,7 @@ def run(workdir: Path, *, smoke: bool) -> None:
                 crop=16,
             )
         folder = workdir / experiment.name
-        train(experiment, folder)
+        whole(train(experiment, folder), experiment)
         return load(folder / "model").params
 
     stage(restoring(stage(first())))

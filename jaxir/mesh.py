@@ -84,9 +84,13 @@ def data_mesh(count: int | None = None) -> Mesh:
         count: the first so many; all by default.
 
     Raises:
-        ValueError: if there are fewer.
+        ValueError: if there are fewer, or more than one process.
     """
     devices = sorted(jax.devices(), key=lambda device: (device.process_index, device.id))
+    if count is not None and jax.process_count() > 1:
+        raise ValueError(
+            f"devices is {count}, but of several processes each has its own: leave devices out, or start fewer"
+        )
     if count is not None and not 1 <= count <= len(devices):
         raise ValueError(f"devices is {count}, expected 1 to {len(devices)}, which JAX sees here")
     return Mesh(np.array(devices[:count]), ("data",), axis_types=(AxisType.Auto,))

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from jaxir.cli.errors import UsageError
+from jaxir.cli.errors import UsageError, unknown
 
 
 def read_changes(arguments: Sequence[str]) -> dict[str, str]:
@@ -49,14 +49,12 @@ def changed(value: Any, changes: Mapping[str, str], *, option: str = "--") -> An
     if not changes:
         return value
     known = [field.name for field in dataclasses.fields(value)] if _has_fields(value) else []
+    known_options = [f"{option}{name}" for name in known]
     inner: dict[str, dict[str, str]] = {}
     for path, text in changes.items():
         name, _, rest = path.partition(".")
         if name not in known:
-            raise UsageError(
-                f"{option}{name}: {type(value).__name__} has no field {name!r}, expected one of "
-                f"{', '.join(known) or 'none'}"
-            )
+            raise unknown(f"field of {type(value).__name__}", f"{option}{name}", known_options)
         inner.setdefault(name, {})[rest] = text
     new = {}
     for name, texts in inner.items():

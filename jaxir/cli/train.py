@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class Options:
     """Train what an experiment file describes, or go on with a run that was interrupted.
 
-    Any field of the experiment and of its parts is an option, too: --batch 32 --network.widths 32,64 --process.std 0.1.
+    Behind the file any field of the experiment and of its parts is an option, too:
+    --batch 32 --network.widths 32,64 --process.std 0.1.
 
     Args:
         experiment: a Python file with a function `experiment()` that returns a `jaxir.training.Experiment`.
@@ -62,6 +63,8 @@ def train(options: Options, changes: Sequence[str] = ()) -> None:
         raise UsageError(
             f"{experiment} does not exist: give a Python file such as those in experiments/"
         )
+    if options.devices is not None and options.distributed:
+        raise UsageError("--devices and --distributed: of many processes each has its own devices")
     for name in ("steps", "devices"):
         if (value := getattr(options, name)) is not None and value < 1:
             raise UsageError(f"--{name} is {value}, expected at least 1")
@@ -73,7 +76,7 @@ def train(options: Options, changes: Sequence[str] = ()) -> None:
 
     if options.smoke:  # compiling is nearly all of it
         jax.config.update("jax_disable_most_optimizations", True)
-    if options.devices is not None and not options.distributed:
+    if options.devices is not None:
         jax.config.update("jax_num_cpu_devices", options.devices)
     if options.distributed:
         jax.distributed.initialize()

@@ -64,7 +64,7 @@ class ShadowPrior(Denoiser):
             raise ValueError(f"y has shape {came}, expected {x.shape}: pass the image in shadow")
         estimate = self.denoiser.estimate(x, t, y)
         light, seen = (estimate.x0_hat + 1) / 2, (y + 1) / 2
-        share = transmission(light, seen, self.window)
+        share = transmission(jnp.maximum(light, 0), seen, self.window)
         relit = (share * seen + self.weight * light) / (share**2 + self.weight)
         return estimate._replace(x0_hat=2 * relit - 1, unknowns=share)
 

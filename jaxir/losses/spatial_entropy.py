@@ -51,7 +51,7 @@ def spatial_law(
         return jax.nn.sigmoid(v) * jax.nn.sigmoid(-v)
 
     joint = jnp.matmul(shares(x[1:-1, 1:-1]).T, shares(around), precision="highest")
-    return joint / jnp.sum(joint)
+    return joint / jnp.maximum(jnp.sum(joint), TINY)  # where every pixel is far out of range
 
 
 def entropy(p: Law) -> Scalar:

@@ -35,11 +35,13 @@ def structure_loss(
         size: patches in a group.
 
     Raises:
-        ValueError: if the image has fewer patches than a group.
+        ValueError: if `patch` is odd, or the image has fewer patches than a group.
 
     Source: [hou2023gsad] (the global structure-aware regularisation).
     Differs from the paper: groups are nearest patches and not clusters of all.
     """
+    if patch < 2 or patch % 2:
+        raise ValueError(f"patch is {patch}, expected an even number of pixels")
     found, true = patches(x0_hat, patch), patches(x0, patch)
     if len(true) < size:
         raise ValueError(
@@ -77,14 +79,14 @@ def structured(
     weighting: Weighting = output_weight,
     structure: Callable[..., Scalar] = structure_loss,
 ) -> Objective:
-    """The objective w(t) ‖x̂0 − x0‖² + κ a⁴ S(x̂0, x0), mean over pixels: the structure counts where x̂0 shows some.
+    """The objective w(t) ‖x̂0 − x0‖² + κ r² S(x̂0, x0), r = a²/(a² + σ²): the structure counts where x̂0 shows some.
 
     Args:
         weight: κ ≥ 0.
         weighting: w, plain mean squared error on the network's output by default.
         structure: (key, x̂0, x0) -> S.
 
-    Source: [hou2023gsad]; a⁴ is ᾱ².
+    Source: [hou2023gsad]; r is ᾱ on VP.
     Differs from the paper: errors are not weighted by an uncertainty that another network learns.
     """
 
@@ -95,7 +97,7 @@ def structured(
         x = denoiser.process.marginal(x0, t, y).sample(noise)
         x0_hat = denoiser(x, t, y)
         matching = weighting(denoiser, t) * jnp.mean((x0_hat - x0) ** 2)
-        a = denoiser.process.coefficients(t).a
-        return matching + weight * a**4 * structure(groups, x0_hat, x0)
+        share = jax.nn.sigmoid(2 * denoiser.process.log_snr(t))
+        return matching + weight * share**2 * structure(groups, x0_hat, x0)
 
     return objective

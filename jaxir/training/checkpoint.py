@@ -53,6 +53,11 @@ class Checkpoints:
         finally:
             self._manager.close()
 
+    @property
+    def some(self) -> bool:
+        """Whether there is one to go on from."""
+        return self._manager.latest_step() is not None
+
     def save(self, state: TrainState) -> None:
         """Save under the state's step; a step that is there already is left alone."""
         step = int(state.step)

@@ -17,9 +17,11 @@ import numpy as np
 from jaxtyping import Array, UInt8
 
 from jaxir.data import check_crop, crop_batch
+from jaxir.denoisers import Residual
+from jaxir.mesh import data_mesh, split
 from jaxir.training.experiment import Experiment
 from jaxir.training.step import Metrics, TrainState, initial_state, train_step
-from jaxir.typing import Params, Scalar
+from jaxir.typing import Params
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,29 +51,36 @@ def diagnose(
         experiment: as for `train`, with its data.
         steps: of learning the batch.
         progress: is called with (steps done, steps).
+
+    Raises:
+        ValueError: if `steps` < 1, or the batch does not divide over the devices.
     """
+    if steps < 1:
+        raise ValueError(f"steps is {steps}, expected at least 1")
+    mesh = data_mesh()
+    if experiment.batch % mesh.size:
+        raise ValueError(
+            f"batch is {experiment.batch}, expected a multiple of the {mesh.size} devices: choose another batch"
+        )
     source = experiment.source()
     check_crop(source, experiment.crop)
-    images = jnp.asarray(
-        crop_batch(
-            source, seed=experiment.seed, step=0, batch=experiment.batch, size=experiment.crop
-        )
+    crops = crop_batch(
+        source, seed=experiment.seed, step=0, batch=experiment.batch, size=experiment.crop
     )
+    images = jax.device_put(crops, split(mesh))
     findings = _ranges(experiment, images)
     transform = experiment.optimizer(experiment.steps)
     start = jax.jit(functools.partial(initial_state, experiment, transform))()
 
     @jax.jit
-    def step(state: TrainState) -> tuple[TrainState, Metrics]:
+    def step(state: TrainState, images: UInt8[Array, "n h w c"]) -> tuple[TrainState, Metrics]:
         """The same noise and times at every step: they are decided by the number of the step."""
-        state, metrics = train_step(
-            experiment, transform, dataclasses.replace(state, step=start.step), images
-        )
-        return state, metrics
+        first = dataclasses.replace(state, step=jnp.zeros_like(state.step))
+        return train_step(experiment, transform, first, images)
 
     state, seen = start, []
     for i in range(steps):
-        state, metrics = step(state)
+        state, metrics = step(state, images)
         seen.append(metrics)
         progress(i + 1, steps)
     first, last = jax.device_get((seen[0], seen[-1]))
@@ -91,8 +100,7 @@ def _ranges(experiment: Experiment, images: UInt8[Array, "n h w c"]) -> list[Fin
     what, spread = "x0", np.asarray(x0)
     if y is not None:
         findings.append(_range("y", np.asarray(y)))
-        u, _, w = experiment.prediction.row(experiment.process, jnp.asarray(0.5))
-        if float(u) == -float(w) != 0 and y.shape == x0.shape:  # the row is one of x0 − y
+        if isinstance(experiment.prediction, Residual) and y.shape == x0.shape:
             what, spread = "x0 − y", np.asarray(x0 - y)
         if y.shape == x0.shape and bool(jnp.all(y == x0)):
             findings.append(Finding("pairs", "y equals x0", "let the pairing degrade the image"))
@@ -134,7 +142,7 @@ def _learnt(losses: list[float], skipped: int) -> Finding:
 
 
 def _by_time(first: Metrics, last: Metrics) -> Finding:
-    def line(values: Scalar) -> str:
+    def line(values: Array) -> str:
         return ", ".join("none" if np.isnan(v) else f"{v:.3g}" for v in np.asarray(values))
 
     share = np.nan_to_num(first.by_time) / max(np.nansum(first.by_time), 1e-30)

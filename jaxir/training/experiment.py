@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 
 import jax
@@ -82,6 +83,8 @@ class Experiment:
                 "preview shows denoising, but the network or the process is given a degraded image: use "
                 "preview=Restored(pairing)"
             )
+        if len(set(self.decays)) < len(self.decays):
+            raise ValueError(f"ema is {self.ema}, expected decays that differ")
         if not self.decays or not all(0 <= decay < 1 for decay in self.decays):
             raise ValueError(f"ema is {self.ema}, expected a decay in [0, 1) such as 0.999")
 
@@ -114,8 +117,8 @@ class Experiment:
     def smoke(self) -> Experiment:
         """The same run in seconds and without data: does it work?
 
-        Network, process, loss and optimiser stay; it takes four steps of two crops a device, twice as wide as the
-        network's stride, from synthetic images.
+        Network, process, loss and optimiser stay; it takes four steps of about two crops a device, twice as wide
+        as the network's stride, from synthetic images.
         """
         crop = 2 * self.network.stride
         channels = self.network.out_channels * (2 if self.pairing is stacked else 1)
@@ -129,7 +132,9 @@ class Experiment:
             source=images,
             validation=images if self._shown else None,
             steps=4,
-            batch=2 * self.parts * jax.device_count(),
+            batch=math.lcm(2, getattr(self.gradient, "multiple", 1))
+            * self.parts
+            * jax.device_count(),
             crop=crop,
         )
 

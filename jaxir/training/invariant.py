@@ -1,8 +1,9 @@
 """Distortion-invariant learning: a direction that helps on every distortion, in the place of the mean gradient.
 
 Each distortion is a task. Steps on one task after another lead to weights θ_K, and θ − θ_K is given to the run's
-optimiser as if it were a gradient. To first order it is the sum of the tasks' gradients, as in plain training; the
-second order rewards steps for which the gradients of two distortions agree, which is the invariance that is sought.
+optimiser as if it were a gradient. With small steps along plain gradients it would be their sum, as in ordinary
+training, and to second order it rewards steps for which the gradients of two distortions agree, which is the invariance
+that is sought; the inner steps are Adam's, as published, so that each task counts as much as another.
 """
 
 from __future__ import annotations
@@ -69,6 +70,11 @@ class Invariant:
 
     pairings: tuple[Pairing, ...]
     rate: float = 1e-4
+
+    @property
+    def multiple(self) -> int:
+        """What the batch is a multiple of."""
+        return len(self.pairings)
 
     def __call__(
         self,

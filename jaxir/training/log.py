@@ -16,15 +16,20 @@ import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 PEAKS = {
-    "NVIDIA A100": 312e12,
-    "NVIDIA H100": 989e12,
+    "NVIDIA A100-PCIE-40GB": 312e12,
+    "NVIDIA A100-SXM4-40GB": 312e12,
+    "NVIDIA A100-SXM4-80GB": 312e12,
+    "NVIDIA H100 80GB HBM3": 989e12,
     "NVIDIA H200": 989e12,
     "TPU v4": 275e12,
+    "TPU v5": 459e12,
     "TPU v5 lite": 197e12,
+    "TPU v5e": 197e12,
     "TPU v5p": 459e12,
     "TPU v6 lite": 918e12,
+    "TPU v6e": 918e12,
 }
-"""Operations a second of dense bfloat16 products that makers state, by the beginning of a device's name."""
+"""Operations a second of dense bfloat16 products that makers state, by the name that JAX has for the device."""
 
 
 class Log:
@@ -75,7 +80,7 @@ class Log:
         """Start the clock of a step of so many operations, on so many devices of this kind."""
         self._once = {"compile_s": seconds}
         self._operations, self._devices = operations, devices
-        self._peak = next((peak for name, peak in PEAKS.items() if kind.startswith(name)), None)
+        self._peak = PEAKS.get(kind)
         self._last, self._waited = (self._last[0], time.perf_counter()), 0.0
 
     def waiting(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
@@ -170,12 +175,8 @@ class Log:
 
 def _writer(folder: Path, first: int) -> Any:
     """What writes TensorBoard's files; its lines after `first` are hidden."""
-    try:
-        from tensorboardX import SummaryWriter
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "TensorBoard's files need tensorboardX: pip install 'jaxir[track]', or leave tensorboard out"
-        ) from error
+    from tensorboardX import SummaryWriter
+
     return SummaryWriter(str(folder), purge_step=first + 1)
 
 

