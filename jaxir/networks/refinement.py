@@ -4,7 +4,8 @@ With r = x0 − g(y) the diffusion x_t = a x0 + σ ε of images is, seen from a 
 a r + σ ε, with the same a, σ and ε. Steps of samplers are linear in (x, D) and keep the two the same, so a process of
 residuals is not needed. What is needed is that the network subtracts g(y) from its normalised input and adds it to its
 output, and both factors are functions of the log-SNR, which it is given: everything else (losses, samplers, storage)
-sees one network, with the weights of both, that are trained jointly by the one loss.
+sees one network, with the weights of both, that are trained jointly by the one loss. The state is that of the image:
+a sampler starts from noise beside which the image is nothing, as on `VP`, for g(y) is no part of its start.
 """
 
 from __future__ import annotations

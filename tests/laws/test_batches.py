@@ -13,6 +13,7 @@ from jaxir.processes import VP, Process
 from jaxir.samplers import Discrete, ProbabilityFlow, ReverseSDE, sample
 from jaxir.transitions import DDIM, Ancestral, Renoise
 
+pytestmark = pytest.mark.usefixtures("quick_compile")
 SHAPE = (16, 16, 3)
 NETWORK = UNet(widths=(8, 16), blocks=(1, 1), embedding=16)
 
