@@ -68,7 +68,7 @@ SPECTRAL = [
 
 every = pytest.mark.parametrize("name", OPERATORS)
 spectral = pytest.mark.parametrize("name", SPECTRAL)
-pytestmark = pytest.mark.usefixtures("x64")
+pytestmark = pytest.mark.usefixtures("x64", "quick_compile")
 
 
 def as_real(y):

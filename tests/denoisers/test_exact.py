@@ -17,7 +17,7 @@ from jaxir.denoisers import (
 )
 from jaxir.processes import VE, VP, Flow
 
-pytestmark = pytest.mark.usefixtures("x64")
+pytestmark = pytest.mark.usefixtures("x64", "quick_compile")
 each_process = pytest.mark.parametrize("process", PROCESSES, ids=name)
 SHARES = (0.02, 0.3, 0.7, 0.98)
 STATE = np.array([[[0.7, -0.2, 1.5]]])
