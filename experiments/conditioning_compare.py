@@ -1,7 +1,7 @@
 """How the degraded image should enter the network: as channels, by cross-attention, or as one vector.
 
 Command: python experiments/conditioning_compare.py             about 20 minutes on one core
-         python experiments/conditioning_compare.py --smoke     a few steps of each, nothing is written
+         python experiments/conditioning_compare.py --smoke     a few steps of one, nothing is written
 Result: benchmarks/results/conditioning_compare.json, and the page that it makes,
     docs/scoreboards/conditioning_compare.md.
 
@@ -119,8 +119,8 @@ one sample of each of eight photographs, the middle 96 × 96 pixels.
 def main() -> None:
     """Run all, publish."""
     options = parser(__doc__, NAME).parse_args()
-    runs = [(part, seed) for part in PARTS for seed in (SEEDS[:1] if options.smoke else SEEDS)]
-    parts: Results = {part: [] for part in PARTS}
+    runs = [(part, seed) for part in PARTS for seed in SEEDS][-1 if options.smoke else 0 :]
+    parts: Results = {part: [] for part, _ in runs}
     for part, seed in runs:
         run = experiment(part, seed)
         parts[part].append(measure(run.smoke() if options.smoke else run))

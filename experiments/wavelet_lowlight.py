@@ -6,7 +6,7 @@ Data: 384 photographs of BSDS500, from the folder that JAXIR_DATA names; the twe
     images of a rain test set are left out. Exposure, curve and noise are drawn anew for every crop, on the device.
 Published: on LOL-v1, trained on its pairs [jiang2023lowlight]; ours is another task, photographs that were darkened by
     a formula.
-Measured figures: benchmarks/results/wavelet_lowlight.json, after 5,000 steps, twenty minutes of a busy CPU core: 20.63 dB
+Measured figures: benchmarks/results/wavelet_lowlight.json, after 5,000 steps, 20 minutes of a busy CPU core: 20.63 dB
     with one step, the mean, where one gain and one gamma fitted on the other photographs give 18.77 dB
     (`python benchmarks/gain_and_gamma.py --size 256`); 19.00 dB with four steps, a draw. Much noise stays.
 
