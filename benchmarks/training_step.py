@@ -16,13 +16,12 @@ import shlex
 import statistics
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
-import natural_prior
 import optax
+from sampler_overhead import ratios
 
 from jaxir.data import Synthetic, crop_batch
 from jaxir.provenance import provenance
@@ -63,20 +62,6 @@ def compiled(step, state, images):
     return program, program.cost_analysis()["flops"]
 
 
-def ratios(ours, theirs, rounds):
-    """Time of `ours` over that of `theirs`, round by round; the order changes from one to the next."""
-    found = []
-    for number in range(rounds + 1):  # the first warms up
-        seconds = {}
-        for call in (ours, theirs) if number % 2 else (theirs, ours):
-            began = time.perf_counter()
-            jax.block_until_ready(call())
-            seconds[call] = time.perf_counter() - began
-        if number:
-            found.append(seconds[ours] / seconds[theirs])
-    return sorted(found)
-
-
 def waiting(experiment, steps):
     """The share of the time that a run of so many steps waited for its data, without the first line."""
     with tempfile.TemporaryDirectory() as folder:
@@ -91,6 +76,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--steps", type=int, default=60)
     arguments = parser.parse_args()
+    sys.path.insert(0, str(Path(__file__).parents[1] / "experiments"))
+    import natural_prior
+
     experiment = natural_prior.experiment()
     real = natural_prior.DATA.is_dir()
     if not real:

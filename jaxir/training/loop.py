@@ -185,10 +185,12 @@ def train(
                         by_time=found.by_time.tolist(),
                         memory=_peak_memory(mesh),
                     )
-                if looking and (i % preview_every == 0 or i == experiment.steps):
-                    show(i)
-                if saving:
-                    checkpoints.save(state)
+                try:  # the picture first, so that a run killed here makes it again; an error in it loses no step
+                    if looking and (i % preview_every == 0 or i == experiment.steps):
+                        show(i)
+                finally:
+                    if saving:
+                        checkpoints.save(state)
                 if last:
                     break
         for number, decay in enumerate(experiment.decays):
@@ -246,8 +248,8 @@ def _drop_later(folder: Path, name: str, step: int) -> None:
 
 def _peak_memory(mesh: Mesh) -> int | None:
     """The most bytes that a device of this process has held, where it says so."""
-    statistics = [device.memory_stats() or {} for device in mesh.local_devices]
-    return max((each.get("peak_bytes_in_use") for each in statistics if each), default=None)
+    name, statistics = "peak_bytes_in_use", [d.memory_stats() or {} for d in mesh.local_devices]
+    return max((each[name] for each in statistics if name in each), default=None)
 
 
 def _whole(mesh: Mesh, params: Params) -> Params:
