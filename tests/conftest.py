@@ -15,6 +15,10 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_CACHE))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+os.environ["HF_HUB_CACHE"] = (
+    os.devnull
+)  # what somebody has pulled is no part of the tests, which pull nothing
+os.environ["HF_HUB_OFFLINE"] = "1"
 
 import jax  # noqa: E402 -- after its environment
 import pytest  # noqa: E402

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from importlib import import_module
+
+COMMANDS = {
+    "demo": "Restore three photographs that come with jaxir, and show what to trust.",
+    "restore": "Restore an image, or every image of a folder, whose degradation is known.",
+    "degrade": "Degrade an image, or every image of a folder.",
+    "train": "Train what an experiment file describes, or go on with a run that was interrupted.",
+    "evaluate": "Restore degraded images with a network that was trained on pairs, and compare with the truth.",
+    "models": "List weights, or show the card of some; `list`, `show`, `pull`, `push`, `convert` and `verify` do more.",
+    "bench": "Restore the middle of every image of a folder by every method, and compare with the classical baseline.",
+}
+"""Each command and the first line of its help."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -13,47 +25,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Exit codes: 0 all done, 1 some images failed, 2 bad input or usage, 130 interrupted. Errors are one line on
     stderr; JAXIR_TRACEBACK=1 shows where they came from.
     """
-    import tyro
+    name, *rest = (sys.argv[1:] if arguments is None else list(arguments)) or ["--help"]
+    if name in ("-h", "--help"):
+        print(_overview())
+        return
+    from jaxir.cli.errors import EXPECTED, SomeFailed, one_line, unknown
 
-    from jaxir.cli.bench import bench
-    from jaxir.cli.bench_exact import bench_exact
-    from jaxir.cli.degrade import degrade
-    from jaxir.cli.demo import demo
-    from jaxir.cli.errors import EXPECTED, SomeFailed, one_line
-    from jaxir.cli.evaluate import evaluate
-    from jaxir.cli.models import models
-    from jaxir.cli.restore import restore
-    from jaxir.cli.train import Options, train
-
-    commands: dict[str, Callable[..., object]] = {
-        "demo": demo,
-        "restore": restore,
-        "degrade": degrade,
-        "train": Options,
-        "evaluate": evaluate,
-        "models": models,
-        "bench": bench,
-    }
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        if arguments[:2] == [
-            "bench",
-            "exact",
-        ]:  # beside `bench FOLDER`; a folder of that name is ./exact
-            tyro.cli(bench_exact, prog="jaxir bench exact", args=arguments[2:])
-            return
-        if arguments[:1] == ["train"]:
-            options, changes = tyro.cli(
-                Options, prog="jaxir train", args=arguments[1:], return_unknown_args=True
-            )
-            train(options, changes)
-            return
-        tyro.extras.subcommand_cli_from_dict(
-            commands,
-            prog="jaxir",
-            description="Restore degraded images with diffusion models.",
-            args=arguments,
-        )
+        if name not in COMMANDS:
+            raise unknown("command", name, COMMANDS)
+        _run(name, rest)
     except KeyboardInterrupt:
         print("jaxir: interrupted", file=sys.stderr)
         raise SystemExit(130) from None
@@ -65,3 +46,38 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         print(f"jaxir: {one_line(error)}", file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def _overview() -> str:
+    lines = [f"  {name:<9} {summary}" for name, summary in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: jaxir COMMAND ...\n",
+            "Restore degraded images with diffusion models.\n",
+            *lines,
+            "\n`jaxir COMMAND --help` says what a command takes.",
+        ]
+    )
+
+
+def _run(name: str, arguments: list[str]) -> None:
+    import tyro
+
+    command, prog = getattr(import_module(f"jaxir.cli.{name}"), name), f"jaxir {name}"
+    if name == "train":  # what is not its own option is a field of the experiment
+        from jaxir.cli.train import Options
+
+        command(*tyro.cli(Options, prog=prog, args=arguments, return_unknown_args=True))
+        return
+    if name == "models":
+        from jaxir.cli.models import COMMANDS as MORE
+        from jaxir.cli.models import run_command
+
+        if arguments[:1] and arguments[0] in MORE:
+            run_command(arguments)
+            return
+    if name == "bench" and arguments[:1] == ["exact"]:  # a folder of that name is ./exact
+        from jaxir.cli.bench_exact import bench_exact
+
+        command, prog, arguments = bench_exact, "jaxir bench exact", arguments[1:]
+    tyro.cli(command, prog=prog, args=arguments)

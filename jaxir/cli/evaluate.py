@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
+
+if TYPE_CHECKING:
+    from jaxir.metrics import LPIPS
 
 
 def evaluate(
@@ -20,13 +23,14 @@ def evaluate(
     count: int | None = None,
     size: int | None = None,
     tile: str | None = None,
+    lpips: str | None = None,
     seed: int = 0,
     force: bool = False,
 ) -> None:
-    """Restore the degraded images of a folder with a network that was trained on pairs, and compare with the truth.
+    """Restore degraded images with a network that was trained on pairs, and compare with the truth.
 
     Prints PSNR and SSIM of the degraded and of the restored images on RGB, and PSNR of the restored ones on luma, with
-    the protocol.
+    the protocol; LPIPS of both where its weights are given.
 
     Args:
         weights: a run of `jaxir train`, or weights.
@@ -42,6 +46,9 @@ def evaluate(
         count: at most so many images.
         size: only the middle of the images, of so many pixels a side.
         tile: SIZE:OVERLAP in pixels, such as 64:16: the network sees tiles, whose estimates are averaged at every step.
+        lpips: [NET:]PATH[,PATH] of weights, which jaxir does not bring: a folder or files with the layers of a
+            classifier and the heads of LPIPS, such as squeeze:weights/ or vgg:vgg16.pth,heads.pth. NET is alex, squeeze
+            or vgg, and can be left out where the files hold only one.
         seed: of all randomness.
         force: write over files that exist.
     """
@@ -55,6 +62,7 @@ def evaluate(
         if value is not None and value < 1:
             raise UsageError(f"--{name} is {value}, expected at least 1")
     tiles = None if tile is None else _tiles(tile)
+    distance = None if lpips is None else _lpips(lpips)
     import dataclasses
     import json
     import shlex
@@ -90,6 +98,8 @@ def evaluate(
         psnr_y: float = column("PSNR Y", ".2f")
         degraded_ssim: float = column("degraded SSIM", ".3f")
         ssim: float = column("SSIM", ".3f")
+        degraded_lpips: float | None = column("degraded LPIPS", ".3f")
+        lpips: float | None = column("LPIPS", ".3f")
         seconds: float = column("seconds", ".1f")
 
     model = model_of(weights)
@@ -145,7 +155,9 @@ def evaluate(
             )
             restored = jnp.clip(drawn.mean, -1, 1)
             seconds = time.perf_counter() - began
-            before, after = (float(psnr(image, x0)) for image in (jnp.clip(y, -1, 1), restored))
+            spoiled = jnp.clip(y, -1, 1)
+            before, after = (float(psnr(image, x0)) for image in (spoiled, restored))
+            far, near = (distance and float(distance(image, x0)) for image in (spoiled, restored))
             lines.append(
                 Line(
                     path.name,
@@ -153,8 +165,10 @@ def evaluate(
                     after,
                     after - before,
                     measure(psnr, restored, x0, colour=luma).value,
-                    float(ssim(jnp.clip(y, -1, 1), x0)),
+                    float(ssim(spoiled, x0)),
                     measure(ssim, restored, x0, colour=rgb).value,
+                    far,
+                    near,
                     seconds,
                 )
             )
@@ -163,7 +177,10 @@ def evaluate(
                 write_image(out, np.asarray(restored), overwrite=force)
             callback(number + 1, len(found))
     numbers = [field.name for field in dataclasses.fields(Line)][1:]
-    means = {name: float(np.mean([getattr(line, name) for line in lines])) for name in numbers}
+    columns = {name: [getattr(line, name) for line in lines] for name in numbers}
+    means = {
+        name: None if None in values else float(np.mean(values)) for name, values in columns.items()
+    }
     print(plain([*lines, Line("mean", **means)]))
     what = [
         f"{len(lines)} images of {data}",
@@ -173,8 +190,9 @@ def evaluate(
     ]
     protocol = (
         f"{', '.join(what)}; {steps} steps, mean of {samples} sample{'s' if samples > 1 else ''}, eta {eta:g}, seed "
-        f"{seed}; PSNR and SSIM on RGB and, where it says so, on luma, range 2, no border, clipped; seconds with the "
-        "compilation for each new size"
+        f"{seed}; PSNR and SSIM on RGB and, where it says so, on luma, range 2, no border, clipped; "
+        + (f"LPIPS 0.1 of {distance.net} on RGB of the same; " if distance else "")
+        + "seconds with the compilation for each new size"
     )
     print(protocol)
     if output is not None:
@@ -197,3 +215,16 @@ def _tiles(text: str) -> tuple[int, int]:
     if not (colon and size.isdigit() and overlap.isdigit() and int(overlap) < int(size)):
         raise UsageError(f"--tile is {text!r}, expected size and a smaller overlap, as in 64:16")
     return int(size), int(overlap)
+
+
+def _lpips(text: str) -> LPIPS:
+    """squeeze:FOLDER or FILE,FILE as the metric."""
+    from jaxir.cli.errors import unknown
+    from jaxir.networks import VGG16, AlexNet, SqueezeNet
+    from jaxir.pretrained import load_lpips
+
+    trunks = {"alex": AlexNet(), "squeeze": SqueezeNet(), "vgg": VGG16()}
+    net, colon, paths = text.rpartition(":")
+    if colon and net not in trunks:
+        raise unknown("network of --lpips", net, trunks)
+    return load_lpips(*paths.split(","), trunk=trunks.get(net))

@@ -9,10 +9,12 @@ from jaxir.denoisers.exact import (
     SpectralGaussianDenoiser,
     gaussian_denoiser,
 )
+from jaxir.denoisers.inlet import Inlet, Levels, LogSNR, Times, WholeState
 from jaxir.denoisers.network import NetworkDenoiser
 from jaxir.denoisers.prediction import (
     AngleVelocity,
     CleanImage,
+    Consistent,
     Displacement,
     Noise,
     PairedPreconditioned,
@@ -29,10 +31,14 @@ __all__ = [
     "AngleVelocity",
     "BlindGaussianDenoiser",
     "CleanImage",
+    "Consistent",
     "Denoiser",
     "Displacement",
     "Estimate",
     "GaussianDenoiser",
+    "Inlet",
+    "Levels",
+    "LogSNR",
     "MixtureDenoiser",
     "NetworkDenoiser",
     "Noise",
@@ -45,7 +51,9 @@ __all__ = [
     "Score",
     "SpectralGaussianDenoiser",
     "Tiled",
+    "Times",
     "Velocity",
+    "WholeState",
     "gaussian_denoiser",
     "on",
 ]

@@ -23,13 +23,13 @@ class Estimate(NamedTuple):
 
     Attributes:
         x0_hat: E[x0 | x_t, y].
-        log_variance: the network's own log variance of the step, where it has learnt one.
+        mix: where the network has learnt the variance of its step, m of `LearnedAncestral` at each number of the image.
         info: a dictionary of scalars worth reporting (a solver's residual); a driver keeps the largest of each.
         unknowns: what else was estimated, a pytree of arrays of any shape (a blur kernel); a driver passes it on.
     """
 
     x0_hat: Image
-    log_variance: Array | None = None
+    mix: Array | None = None
     info: PyTree = None
     unknowns: PyTree = None
 

@@ -10,16 +10,21 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from jaxir.denoisers.denoiser import Denoiser, Estimate
+from jaxir.denoisers.inlet import Inlet, LogSNR
 from jaxir.denoisers.prediction import Preconditioned, Prediction
 from jaxir.processes import Process
 from jaxir.typing import Image, Params, Scalar
 
 
 class NetworkDenoiser(Denoiser):
-    """D(x, t, y) from p = apply(params, c_in (x − b y), −ℓ/4), c_in = 1/√(σ² + a² σ_d²).
+    """D(x, t, y) from p = apply(params, c_in (x − b y), c_noise).
 
-    The network sees the normalised state and a function of the log-SNR, never an index, so that it can be sampled
-    on any process and any grid. Weights are leaves: they travel as arguments through `jit` and `grad`.
+    The network sees the scaled state and a number that stands for the noise level, by default a function of the
+    log-SNR; a published network is asked as it was trained, by an `inlet` of its own. Either can be sampled on any
+    process and any grid. Weights are leaves: they travel as arguments through `jit` and `grad`.
+
+    A network with twice the channels of the image has learnt the variance of its step too: the second half, in
+    [-1, 1], lies between the logarithms of the least and of the largest, `Estimate.mix`.
 
     Args:
         process: the process of training.
@@ -29,8 +34,9 @@ class NetworkDenoiser(Denoiser):
         data_std: σ_d, the standard deviation of clean images in [-1, 1].
         sees_y: whether the network is given the measurement: then `apply(params, x, condition, y)`. One that is not
             sees x where it would see x − b y, and its prediction should be the clean image, which needs no y either.
+        inlet: c_in and c_noise, and what stands in the place of b y.
 
-    Source: [karras2022edm] Table 1 (c_in and c_noise = ln(σ̂)/4).
+    Source: [karras2022edm] Eq. 7; [nichol2021improved] Eq. 15 (the learnt variance).
     """
 
     process: Process
@@ -39,6 +45,7 @@ class NetworkDenoiser(Denoiser):
     prediction: Prediction = Preconditioned()
     data_std: float = 0.5
     sees_y: bool = eqx.field(static=True, default=False)
+    inlet: Inlet = LogSNR()
 
     def __check_init__(self) -> None:
         expected = getattr(self.prediction, "data_std", self.data_std)
@@ -51,13 +58,18 @@ class NetworkDenoiser(Denoiser):
     def estimate(self, x: Image, t: Scalar, y: Array | None = None) -> Estimate:
         """One network evaluation."""
         p = self.output(x, t, y)
-        return Estimate(self.prediction.x0(self.process, p, x, t, y))
+        mix = None
+        if p.shape[-1] == 2 * x.shape[-1]:
+            p, learnt = jnp.split(p, 2, axis=-1)
+            mix = 0.5 * (1 + learnt)
+        return Estimate(self.prediction.x0(self.process, p, x, t, y), mix)
 
     def output(self, x: Image, t: Scalar, y: Array | None = None) -> Image:
         """p itself, what a loss compares with the prediction's target."""
-        a, _, sigma = self.process.coefficients(t)
-        c_in = 1 / jnp.hypot(sigma, a * self.data_std)
-        condition = jnp.clip(-self.process.log_snr(t) / 4, -1.75, 1.75)
+        c_in = self.inlet.c_in(self.process, t, self.data_std)
+        c_noise = self.inlet.c_noise(self.process, t)
         if not self.sees_y:
-            return self.apply(self.params, c_in * x, condition)
-        return self.apply(self.params, c_in * (x - self.process.centre(t, y)), condition, y)
+            return self.apply(self.params, c_in * x, c_noise)
+        return self.apply(
+            self.params, c_in * (x - self.inlet.centre(self.process, t, y)), c_noise, y
+        )

@@ -134,6 +134,43 @@ class Preconditioned(Prediction):
         return Row(sigma / (self.data_std * radius), -a * self.data_std / radius, jnp.zeros_like(t))
 
 
+class Consistent(Prediction):
+    """p = F of a consistency function, whose x̂0 at the clean end of the span is the state x̂ = (x − b y)/a there:
+
+        x̂0 = c_skip x̂ + c_out F,    c_skip = σ_d²/(δ² + σ_d²),    c_out = δ σ_d/√(σ̂² + σ_d²)
+
+    With δ = σ̂ − σ̂_min in the place of σ̂ it is `Preconditioned` but for the square root. At the clean end the row is
+    infinite, since F has no say there, so x̂0 is written as it is above.
+
+    Args:
+        data_std: σ_d, about 0.5 for images in [-1, 1].
+
+    Source: [song2023consistency] App. C.
+    """
+
+    data_std: float = 0.5
+
+    def row(self, process: Process, t: Scalar) -> Row:
+        """(1 − c_skip, −σ̂ c_skip, 0)/c_out."""
+        skip, out = self._weights(process, t)
+        return Row((1 - skip) / out, -jnp.exp(-process.log_snr(t)) * skip / out, jnp.zeros_like(t))
+
+    def x0(
+        self, process: Process, p: Image, x: Image, t: Scalar, y: Measurement | None = None
+    ) -> Image:
+        """c_skip (x − b y)/a + c_out p."""
+        skip, out = self._weights(process, t)
+        return skip * (x - process.centre(t, y)) / process.coefficients(t).a + out * p
+
+    def _weights(self, process: Process, t: Scalar) -> tuple[Scalar, Scalar]:
+        """c_skip and c_out."""
+        least = jnp.exp(-process.log_snr(jnp.full_like(t, process.span[0])))
+        noise = jnp.exp(-process.log_snr(t))
+        delta = noise - least
+        skip = self.data_std**2 / (delta**2 + self.data_std**2)
+        return skip, delta * self.data_std / jnp.hypot(noise, self.data_std)
+
+
 class PairedPreconditioned(Prediction):
     """p = F of DDBM, the output that has variance 1 at every time of a process that moves towards y: with A = Var x_t,
 

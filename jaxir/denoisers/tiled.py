@@ -4,9 +4,6 @@ Samplers know nothing of it. What is averaged is the estimate of the clean image
 tiles go on from one state and there is one image in the end, where tiles that were sampled alone would disagree. At a
 given state and time x̂0 is affine in the network's output with the same factors everywhere, so an average of the former
 is the same average of the latter, the noise as published.
-
-Along each axis the tiles are `starts`, with windows that are positive and sum to one at every pixel; a tile's window is
-the product of two of them.
 """
 
 from __future__ import annotations
@@ -14,11 +11,11 @@ from __future__ import annotations
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from jaxir.denoisers.denoiser import Denoiser, Estimate
 from jaxir.processes import Process
+from jaxir.tiling import Tiles, expect_cover
 from jaxir.typing import Image, Scalar
 
 
@@ -46,11 +43,7 @@ class Tiled(Denoiser):
     batch: int = eqx.field(static=True, default=8)
 
     def __check_init__(self) -> None:
-        if not 0 <= self.overlap < self.size:
-            raise ValueError(
-                f"overlap is {self.overlap}, expected 0 to size − 1 = {self.size - 1}: tiles must cover the image, and "
-                "each must bring new pixels"
-            )
+        expect_cover(self.size, self.overlap)
         if self.batch < 1:
             raise ValueError(f"batch is {self.batch}, expected at least one tile at a time")
 
@@ -79,64 +72,15 @@ class Tiled(Denoiser):
         padding = [(0, max(self.size - side, 0)) for side in (height, width)]
         mode = "reflect" if min(height, width) > 1 else "edge"
         x_, y_ = jax.tree.map(lambda image: jnp.pad(image, [*padding, (0, 0)], mode=mode), (x, y))
-        cuts = [(side, self.size, self.size - self.overlap) for side in x_.shape[:2]]
-        rows, columns = (np.asarray(starts(*cut)) for cut in cuts)
-        i, j = (index.ravel() for index in np.indices((len(rows), len(columns))))
-        corners = np.stack([rows[i], columns[j]], axis=1)
-        down, across = (windows(*cut).astype(x.dtype) for cut in cuts)
+        tiles = Tiles(x_.shape[:2], self.size, self.overlap)
 
-        def one(tile: tuple[Array, Array, Array]) -> Estimate:
-            corner, fade_down, fade_across = tile
+        def one(tile: tuple[Image, Image | None]) -> Estimate:
+            x, y = tile
+            return self.denoiser.estimate(x, t, y)
 
-            def cut(image: Image) -> Image:
-                sizes = (self.size, self.size, image.shape[-1])
-                return jax.lax.dynamic_slice(image, (*corner, 0), sizes)
-
-            def faded(image: Image) -> Image:
-                return fade_down[:, None, None] * fade_across[:, None] * image
-
-            estimate = self.denoiser.estimate(cut(x_), t, None if y is None else cut(y_))
-            x0_hat, log_variance = jax.tree.map(faded, (estimate.x0_hat, estimate.log_variance))
-            return Estimate(x0_hat, log_variance, estimate.info)
-
-        tiles = jax.lax.map(one, (corners, down[i], across[j]), batch_size=self.batch)
-        reach = corners[:, :, None] + np.arange(self.size)
-
-        def joined(parts: Float[Array, "n p p c"]) -> Image:
-            whole = jnp.zeros((*x_.shape[:2], parts.shape[-1]), parts.dtype)
-            where = reach[:, 0, :, None], reach[:, 1, None, :]
-            return whole.at[where].add(parts)[:height, :width]
-
-        x0_hat, log_variance = jax.tree.map(joined, (tiles.x0_hat, tiles.log_variance))
-        info = jax.tree.map(lambda values: jnp.max(values, axis=0), tiles.info)
-        return Estimate(x0_hat, log_variance, info)
-
-
-def starts(length: int, size: int, stride: int) -> list[int]:
-    """Where tiles begin that cover an axis: every `stride`, and one that ends where the axis does.
-
-    Args:
-        length: of the axis, at least `size`.
-        size: of a tile.
-        stride: from 1 to `size`; a larger one would leave gaps.
-
-    Raises:
-        ValueError: if it would.
-    """
-    if not 1 <= stride <= size:
-        raise ValueError(
-            f"stride is {stride}, expected 1 to size = {size}: tiles must not leave gaps"
+        parts = tiles.map(one, (x_, y_), self.batch)
+        x0_hat, mix = jax.tree.map(
+            lambda part: tiles.join(part)[:height, :width], (parts.x0_hat, parts.mix)
         )
-    if length < size:
-        raise ValueError(f"length is {length}, expected at least the size of a tile, {size}")
-    return sorted({*range(0, length - size + 1, stride), length - size})
-
-
-def windows(length: int, size: int, stride: int) -> Float[np.ndarray, "n p"]:
-    """A window for each of `starts`: a raised cosine, divided by the sum of all at each place."""
-    begin = starts(length, size, stride)
-    window = np.sin(np.pi * (np.arange(size) + 0.5) / size) ** 2
-    total = np.zeros(length)
-    for start in begin:
-        total[start : start + size] += window
-    return np.stack([window / total[start : start + size] for start in begin])
+        info = jax.tree.map(lambda values: jnp.max(values, axis=0), parts.info)
+        return Estimate(x0_hat, mix, info)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -43,6 +45,29 @@ class Unconditional(Denoiser):
         return self.denoiser.estimate(x, t, self.null)
 
 
+class Ramp(eqx.Module):
+    """A weight that is `noisy` where σ/a ≥ highest and falls or rises in proportion to σ/a, to `clean` without noise.
+
+    Args:
+        clean: at σ/a = 0.
+        noisy: at σ/a = highest.
+        highest: σ/a of the first step, > 0.
+
+    Source: [yu2024supir] (its sampler's weight).
+    """
+
+    clean: float | Scalar
+    noisy: float | Scalar
+    highest: float | Scalar
+
+    def __check_init__(self) -> None:
+        expect.positive("highest", self.highest)
+
+    def __call__(self, level: Scalar) -> Scalar:
+        """The weight at σ/a = level."""
+        return self.clean + (self.noisy - self.clean) * jnp.minimum(level / self.highest, 1.0)
+
+
 class ClassifierFree(Denoiser):
     """D_u + weight (D_c − D_u) where low ≤ σ/a ≤ high, and D_c elsewhere.
 
@@ -52,7 +77,7 @@ class ClassifierFree(Denoiser):
     Args:
         conditional: D_c, shown y.
         unconditional: D_u, for the same process; `Unconditional(network, null)` where one network is both.
-        weight: of the difference.
+        weight: of the difference; a number, or a callable pytree of σ/a such as `Ramp`.
         low: least σ/a at which it is guided, in [-1, 1] units.
         high: largest σ/a at which it is guided.
 
@@ -61,7 +86,7 @@ class ClassifierFree(Denoiser):
 
     conditional: Denoiser
     unconditional: Denoiser
-    weight: float = 1.0
+    weight: float | Callable[[Scalar], Scalar] = 1.0
     low: float = 0.0
     high: float = float("inf")
 
@@ -88,6 +113,7 @@ class ClassifierFree(Denoiser):
     def estimate(self, x: Image, t: Scalar, y: Array | None = None) -> Estimate:
         """Two evaluations."""
         level = jnp.exp(-self.process.log_snr(t))
-        weight = jnp.where((self.low <= level) & (level <= self.high), self.weight, 1.0)
+        weight = self.weight(level) if callable(self.weight) else self.weight
+        weight = jnp.where((self.low <= level) & (level <= self.high), weight, 1.0)
         given, free = self.conditional.estimate(x, t, y), self.unconditional(x, t, y)
         return given._replace(x0_hat=free + weight * (given.x0_hat - free))

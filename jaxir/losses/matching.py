@@ -8,6 +8,7 @@ any of them goes with any row.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +22,15 @@ Objective = Callable[[Key, NetworkDenoiser, Image, Scalar, Image | None], Scalar
 
 Weighting = Callable[[NetworkDenoiser, Scalar], Scalar]
 """(denoiser, t) -> factor on ‖x̂0 − x0‖²."""
+
+
+@runtime_checkable
+class Following(Protocol):
+    """An objective that holds the weights to their own average, and so is another one at each training step."""
+
+    def following(self, average: NetworkDenoiser) -> Objective:
+        """The objective of a step, given the denoiser with the averaged weights."""
+        ...
 
 
 def output_weight(denoiser: NetworkDenoiser, t: Scalar) -> Scalar:
@@ -61,6 +71,22 @@ def edm_weight(denoiser: NetworkDenoiser, t: Scalar) -> Scalar:
     Source: [karras2022edm] Table 1.
     """
     return simple_weight(denoiser, t) + 1 / denoiser.data_std**2
+
+
+def uniform_weight(denoiser: NetworkDenoiser, t: Scalar) -> Scalar:
+    """The error of the clean image itself: w = 1."""
+    return jnp.ones_like(t)
+
+
+def truncated_snr_weight(denoiser: NetworkDenoiser, t: Scalar) -> Scalar:
+    """The larger of the errors of the clean image and of the noise: w = max(a²/σ², 1).
+
+    Of few steps the first is taken from pure noise, where the error of the noise alone would count for nothing. The
+    other weight of the paper, a²/σ² + 1, is `output_weight` of `AngleVelocity`.
+
+    Source: [salimans2022distillation] Sec. 4 (truncated SNR weighting).
+    """
+    return jnp.maximum(simple_weight(denoiser, t), 1)
 
 
 def matching_loss(

@@ -35,7 +35,14 @@ def ssim(restored: Image, truth: Image) -> Scalar:
 
     Source: [wang2004ssim] Eq. 13 and §III-C.
     """
-    restored, truth = as_pair(restored, truth)
+    return jnp.mean(jnp.prod(similarity(*as_pair(restored, truth)), axis=0))
+
+
+def similarity(restored: Image, truth: Image) -> Float[Array, "2 h w c"]:
+    """The two factors of SSIM at each window: of the means, and of the deviations and their correlation.
+
+    Arguments and errors are those of `ssim`.
+    """
     size = 2 * _RADIUS + 1
     if min(restored.shape[:2]) < size:
         raise ValueError(
@@ -47,9 +54,8 @@ def ssim(restored: Image, truth: Image) -> Scalar:
     mean_1, mean_2, square_1, square_2, product = moments
     variance_1, variance_2 = square_1 - mean_1**2, square_2 - mean_2**2
     covariance = product - mean_1 * mean_2
-    above = (2 * mean_1 * mean_2 + _C1) * (2 * covariance + _C2)
-    below = (mean_1**2 + mean_2**2 + _C1) * (variance_1 + variance_2 + _C2)
-    return jnp.mean(above / below)
+    means = (2 * mean_1 * mean_2 + _C1) / (mean_1**2 + mean_2**2 + _C1)
+    return jnp.stack([means, (2 * covariance + _C2) / (variance_1 + variance_2 + _C2)])
 
 
 def _window_means(images: Float[Array, "n h w c"]) -> Float[Array, "n h2 w2 c"]:

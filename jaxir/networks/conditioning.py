@@ -11,6 +11,7 @@ import dataclasses
 from typing import Protocol
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -31,6 +32,14 @@ class Conditioning(Protocol):
     def channels(self) -> int:
         """Channels of y."""
         ...
+
+    def shape(self, size: tuple[int, int]) -> tuple[int, ...]:
+        """Of y, for an x of this height and width."""
+        return (*size, self.channels)
+
+    def fits(self, shape: tuple[int, ...], size: tuple[int, int]) -> bool:
+        """Whether a y of this shape may come with an x of this height and width."""
+        return shape == self.shape(size)
 
     def entrance(self, x: Image, y: Image) -> Image:
         """What the first layer sees."""
@@ -70,6 +79,24 @@ class Concatenation(Conditioning):
     def entrance(self, x: Image, y: Image) -> Image:
         """(x, y)."""
         return jnp.concatenate([x, y.astype(x.dtype)], axis=-1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference(Conditioning):
+    """What x differs from y by, beside y, as intensities: (x − y)/2 and (y + 1)/2.
+
+    Args:
+        channels: channels of y, which are those of x.
+
+    Source: [luo2023irsde] (the entrance of its published networks).
+    """
+
+    channels: int = 3
+
+    def entrance(self, x: Image, y: Image) -> Image:
+        """(x − y, y) in the units of [0, 1]."""
+        y = y.astype(x.dtype)
+        return jnp.concatenate([(x - y) / 2, (y + 1) / 2], axis=-1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,6 +150,55 @@ class FiLM(Conditioning):
     def embedding(self, vector: Array, y: Image) -> Array:
         """The embedding plus the vector of y."""
         return vector + _Summary(self.features, len(vector), name="conditioning")(y)
+
+
+@dataclasses.dataclass(frozen=True)
+class Labels(Conditioning):
+    """y is a class: a vector for each is added to the noise embedding, none for a class below 0.
+
+    Args:
+        classes: their number.
+        bias: whether a vector is added whatever the class.
+
+    Source: [dhariwal2021adm] Sec. 3.1.
+    """
+
+    classes: int = 1000
+    bias: bool = False
+    channels: int = 0
+
+    def shape(self, size: tuple[int, int]) -> tuple[int, ...]:
+        """(): one number."""
+        return ()
+
+    def embedding(self, vector: Array, y: Array) -> Array:
+        """The embedding plus the vector of the class."""
+        layer = nn.Dense(vector.shape[-1], use_bias=self.bias, name="conditioning")
+        return vector + layer(jax.nn.one_hot(jnp.asarray(y, int), self.classes))
+
+
+@dataclasses.dataclass(frozen=True)
+class Tokens(Conditioning):
+    """y is a text, as vectors of its tokens that another network has found, (n, width): every attention sees them.
+
+    Args:
+        width: of a vector.
+        count: n of an ordinary text; any other may come too.
+
+    Source: [rombach2022ldm] Sec. 3.3.
+    """
+
+    width: int = 768
+    count: int = 77
+    channels: int = 0
+
+    def shape(self, size: tuple[int, int]) -> tuple[int, ...]:
+        """(n, width)."""
+        return (self.count, self.width)
+
+    def fits(self, shape: tuple[int, ...], size: tuple[int, int]) -> bool:
+        """Any number of tokens."""
+        return len(shape) == 2 and shape[1] == self.width
 
 
 class _Encoder(nn.Module):

@@ -6,12 +6,15 @@ makes the result depend on the size of the image and breaks tiles; these do not.
 
 from __future__ import annotations
 
+import dataclasses
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
 from jaxir.networks.convolution import Conv
+from jaxir.networks.embedding import Waves
 
 
 class PixelNorm(nn.Module):
@@ -24,6 +27,27 @@ class PixelNorm(nn.Module):
         x32 = x.astype(jnp.float32)
         x32 = x32 * jax.lax.rsqrt(jnp.mean(x32**2, axis=-1, keepdims=True) + 1e-6)
         return (x32 * gain).astype(x.dtype)
+
+
+@dataclasses.dataclass(frozen=True)
+class ChannelNorm:
+    """Layer norm over channels at each pixel: (x − mean_c x)/√(var_c x + ε) · gain + shift.
+
+    Args:
+        epsilon: ε > 0.
+        shifted: whether a shift is learnt.
+
+    Source: [ba2016layernorm].
+    """
+
+    epsilon: float = 1e-6
+    shifted: bool = True
+
+    def __call__(self, x: Array, name: str | None = None) -> Array:
+        """Normalise `x`, (..., C), with parameters called `name`."""
+        return nn.LayerNorm(
+            epsilon=self.epsilon, use_bias=self.shifted, use_fast_variance=False, name=name
+        )(x)
 
 
 class NoiseEmbedding(nn.Module):
@@ -43,21 +67,40 @@ class NoiseEmbedding(nn.Module):
         return nn.silu(nn.Dense(self.features)(nn.silu(nn.Dense(self.features)(wave))))
 
 
+class GatedEmbedding(nn.Module):
+    """A number to a vector: waves, then two dense layers, each with a gate in the place of an activation.
+
+    Source: [luo2023refusion] (the time embedding of its network).
+    """
+
+    waves: Waves
+    features: int
+
+    @nn.compact
+    def __call__(self, condition: Array) -> Array:
+        """Embed the scalar `condition`."""
+        h = self.waves.of(condition, name="waves")
+        h = gate(nn.Dense(4 * self.features)(h))
+        return gate(nn.Dense(2 * self.features)(h))
+
+
 class ResidualBlock(nn.Module):
     """x + conv(silu(norm(conv(silu(scale · norm(x) + shift))))), scale and shift from the embedding.
 
-    The last convolution starts at zero, so a new block is the identity.
+    The last convolution starts at zero, so a new block is the identity. Between the two convolutions there are `inner`
+    times `width` channels.
     """
 
     width: int
     dtype: jnp.dtype
+    inner: float = 1.0
 
     @nn.compact
     def __call__(self, x: Array, embedding: Array) -> Array:
         """Map (H, W, C) to (H, W, width)."""
         scale, shift = jnp.split(nn.Dense(2 * x.shape[-1])(embedding).astype(self.dtype), 2)
         h = nn.silu(PixelNorm()(x) * (1 + scale) + shift)
-        h = Conv(self.width, dtype=self.dtype)(h)
+        h = Conv(within(self.width, self.inner), dtype=self.dtype)(h)
         h = Conv(self.width, zero=True, dtype=self.dtype)(nn.silu(PixelNorm()(h)))
         skip = x
         if x.shape[-1] != self.width:
@@ -80,6 +123,20 @@ class Attention(nn.Module):
         h = jax.nn.dot_product_attention(qkv[:, 0], qkv[:, 1], qkv[:, 2])
         h = h.reshape(height, width, channels)
         return x + nn.Dense(channels, dtype=self.dtype, kernel_init=nn.initializers.zeros)(h)
+
+
+def within(width: int, inner: float) -> int:
+    """Channels inside of a block: `inner` of its width, at least one."""
+    return max(1, round(inner * width))
+
+
+def gate(x: Array) -> Array:
+    """The product of the two halves of the channels.
+
+    Source: [chen2022nafnet] (SimpleGate).
+    """
+    first, second = jnp.split(x, 2, axis=-1)
+    return first * second
 
 
 def fold(x: Array, patch: int) -> Array:

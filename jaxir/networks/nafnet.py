@@ -14,7 +14,16 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxir.networks.convolution import Conv
-from jaxir.networks.layers import NoiseEmbedding, fold, unfold
+from jaxir.networks.embedding import Waves
+from jaxir.networks.layers import (
+    ChannelNorm,
+    GatedEmbedding,
+    NoiseEmbedding,
+    fold,
+    gate,
+    unfold,
+    within,
+)
 from jaxir.networks.network import LinenNetwork
 
 
@@ -31,11 +40,16 @@ class NAFNet(LinenNetwork):
         middle: blocks of the coarsest level.
         decoder: blocks of each level on the way up, coarsest first, as many levels as `encoder` has.
         patch: side of the pixel block folded into channels at the entrance; 1 in the papers, 2 runs four times faster.
+        norm: both norms of a block.
+        inner: channels behind the gates of a block, of its width; fewer after `prune`.
+        waves: the features that become the embedding by two gated layers, as in Refusion, where the condition is the
+            index of a step; None for the embedding of `UNet`.
 
     The other fields are those of `LinenNetwork`. y meets the coarsest level before its blocks.
 
     Source: [chen2022nafnet]; [luo2023refusion] (the modulation by the noise level).
-    Differs from the paper: the noise level enters by the embedding of `UNet`, and the last convolution starts at zero.
+    Differs from the paper: the noise level enters by the embedding of `UNet` unless `waves` are given, and the last
+        convolution starts at zero.
     """
 
     width: int = 64
@@ -43,9 +57,14 @@ class NAFNet(LinenNetwork):
     middle: int = 1
     decoder: tuple[int, ...] = (1, 1, 1, 1)
     patch: int = 1
+    norm: ChannelNorm = ChannelNorm()
+    inner: float = 1.0
+    waves: Waves | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not self.inner > 0:
+            raise ValueError(f"inner is {self.inner}, expected a positive share of the width")
         if len(self.encoder) != len(self.decoder):
             raise ValueError(
                 f"decoder has {len(self.decoder)} entries but encoder has {len(self.encoder)}: "
@@ -70,11 +89,13 @@ class NAFBlock(nn.Module):
     """
 
     dtype: jnp.dtype
+    norm: ChannelNorm = ChannelNorm()
+    inner: float = 1.0
 
     @nn.compact
     def __call__(self, x: Array, embedding: Array) -> Array:
         """Map (H, W, C) to (H, W, C)."""
-        channels = x.shape[-1]
+        channels, inside = x.shape[-1], within(x.shape[-1], self.inner)
 
         def dense(features: int) -> nn.Dense:
             return nn.Dense(features, dtype=self.dtype)
@@ -84,12 +105,12 @@ class NAFBlock(nn.Module):
 
         modulation = nn.Dense(4 * channels)(embedding)
         scale, shift, scale_feed, shift_feed = jnp.split(modulation, 4)
-        h = dense(2 * channels)(nn.LayerNorm()(x) * (1 + scale) + shift)
-        h = _gate(_Depthwise()(h))
-        h *= dense(channels)(jnp.mean(h, axis=(0, 1), dtype=jnp.float32))
+        h = dense(2 * inside)(self.norm(x) * (1 + scale) + shift)
+        h = gate(_Depthwise()(h))
+        h *= dense(inside)(jnp.mean(h, axis=(0, 1), dtype=jnp.float32))
         x = added(x, dense(channels)(h), "beta")
-        h = dense(2 * channels)(nn.LayerNorm()(x) * (1 + scale_feed) + shift_feed)
-        return added(x, dense(channels)(_gate(h)), "gamma")
+        h = dense(2 * inside)(self.norm(x) * (1 + scale_feed) + shift_feed)
+        return added(x, dense(channels)(gate(h)), "gamma")
 
 
 class _NAFNet(nn.Module):
@@ -100,12 +121,17 @@ class _NAFNet(nn.Module):
     @nn.compact
     def __call__(self, x: Array, condition: Array, y: Array | None) -> Array:
         c, dtype = self.config, jnp.dtype(self.config.dtype)
-        embedding = c.entry.embedding(NoiseEmbedding(c.embedding)(condition), y)
+        vector = (
+            NoiseEmbedding(c.embedding)(condition)
+            if c.waves is None
+            else GatedEmbedding(c.waves, c.embedding)(condition)
+        )
+        embedding = c.entry.embedding(vector, y)
         kind, count = nn.remat(NAFBlock) if c.remat else NAFBlock, itertools.count()
 
         def blocks(h: Array, length: int) -> Array:
             for _ in range(length):
-                h = kind(dtype, name=f"NAFBlock_{next(count)}")(h, embedding)
+                h = kind(dtype, c.norm, c.inner, name=f"NAFBlock_{next(count)}")(h, embedding)
             return h
 
         h = Conv(c.width, dtype=dtype)(fold(c.entry.entrance(x, y), c.patch))
@@ -137,8 +163,3 @@ class _Depthwise(nn.Module):
             for j in range(3)
         )
         return sum(shifted, start=bias)
-
-
-def _gate(x: Array) -> Array:
-    first, second = jnp.split(x, 2, axis=-1)
-    return first * second

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxir.networks.conditioning import ABSENT, Conditioning
+from jaxir.networks.padding import Mirrored, Padding
 from jaxir.typing import Image, Key, Params, Scalar
 
 
@@ -60,6 +61,7 @@ class LinenNetwork(abc.ABC):
         embedding: features of the noise-level embedding.
         dtype: dtype of the large layers, "float32" or "bfloat16"; parameters, norms and softmax stay float32.
         remat: compute each block again in the backward pass instead of keeping what it held. Parameters are the same.
+        padding: what lies beyond the image where its sides are no multiples of what the layers can halve.
     """
 
     in_channels: int = 3
@@ -68,6 +70,7 @@ class LinenNetwork(abc.ABC):
     embedding: int = 128
     dtype: str = "float32"
     remat: bool = False
+    padding: Padding = Mirrored()
 
     def __post_init__(self) -> None:
         if self.dtype not in ("float32", "bfloat16"):
@@ -76,7 +79,12 @@ class LinenNetwork(abc.ABC):
     @property
     @abc.abstractmethod
     def stride(self) -> int:
-        """Pixels between two positions of the coarsest level; the module gets sides that are multiples of it."""
+        """Pixels between two positions of the coarsest level."""
+
+    @property
+    def multiple(self) -> int:
+        """The module gets sides that are multiples of this: the stride, unless it takes any."""
+        return self.stride
 
     @abc.abstractmethod
     def module(self) -> nn.Module:
@@ -95,7 +103,7 @@ class LinenNetwork(abc.ABC):
     def init(self, key: Key) -> Params:
         """New parameters, float32."""
         x = jnp.zeros((self.stride, self.stride, self.in_channels))
-        y = jnp.zeros((*x.shape[:2], self.entry.channels)) if self.sees_y else None
+        y = jnp.zeros(self.entry.shape((self.stride, self.stride))) if self.sees_y else None
         return jax.jit(self.module().init)(key, x, jnp.zeros(()), y)["params"]
 
     def apply(self, params: Params, x: Image, condition: Scalar, y: Image | None = None) -> Image:
@@ -105,29 +113,41 @@ class LinenNetwork(abc.ABC):
             params: what `init` returned, or trained weights.
             x: (H, W, in_channels), of variance about 1.
             condition: the noise level as a number of order 1.
-            y: the degraded image, (H, W, conditioning.channels), if the network sees it.
+            y: what `conditioning` takes, if there is one: mostly the degraded image, (H, W, conditioning.channels).
 
         Raises:
             ValueError: if `x` or `y` has another shape, or `y` is missing or too many.
+        """
+        inputs = self.inputs(x, condition, y)
+        out = jnp.asarray(self.module().apply({"params": params}, *inputs))
+        return out[: x.shape[0], : x.shape[1]].astype(x.dtype)
+
+    def inputs(
+        self, x: Image, condition: Scalar, y: Image | None = None
+    ) -> tuple[Image, Scalar, Image | None]:
+        """What the module gets: x and y with sides that are multiples, and the condition in float32.
+
+        Raises:
+            ValueError: as `apply`.
         """
         if x.ndim != 3 or x.shape[-1] != self.in_channels:
             raise ValueError(
                 f"x has shape {x.shape}, expected (height, width, {self.in_channels}): "
                 "one image at a time, jax.vmap makes batches"
             )
-        expected = (*x.shape[:2], self.entry.channels) if self.sees_y else None
-        if (came := None if y is None else y.shape) != expected:
+        size, came = (x.shape[0], x.shape[1]), None if y is None else jnp.shape(y)
+        fits = came is None if not self.sees_y else came is not None and self.entry.fits(came, size)
+        if not fits:
+            expected = self.entry.shape(size) if self.sees_y else None
             raise ValueError(
                 f"y has shape {came}, expected {expected}: a network with conditioning takes the degraded "
                 "image in the size of x, one without takes none"
             )
         height, width, _ = x.shape
-        padding = [(0, -height % self.stride), (0, -width % self.stride), (0, 0)]
-        mode = "reflect" if min(height, width) > 1 else "edge"
-        x_, y_ = jax.tree.map(lambda image: jnp.pad(image, padding, mode=mode), (x, y))
-        condition = jnp.asarray(condition, jnp.float32)
-        out = jnp.asarray(self.module().apply({"params": params}, x_, condition, y_))
-        return out[:height, :width].astype(x.dtype)
+        more = -height % self.multiple, -width % self.multiple
+        x_ = self.padding(x, *more)
+        y_ = y if y is None or jnp.ndim(y) < 3 else self.padding(y, *more)
+        return x_, jnp.asarray(condition, jnp.float32), y_
 
     def size(self) -> int:
         """Number of parameters."""

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 import json
+import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from jaxir import denoisers, networks, processes
-from jaxir.denoisers import NetworkDenoiser, Prediction
+from jaxir.denoisers import Inlet, LogSNR, NetworkDenoiser, Prediction
 from jaxir.networks import Network
+from jaxir.pretrained.containers import WeightsError
+from jaxir.pretrained.download import file_digest
+from jaxir.pretrained.torch_file import read_tensors
 from jaxir.processes import Process
 from jaxir.typing import Params
 
@@ -29,10 +32,22 @@ _KNOWN: dict[str, Any] = {
     if name in package.__all__ and dataclasses.is_dataclass(value)
 }
 SHIPPED = Path(__file__).parent / "weights"
+FILES = ("config.json", "model.safetensors", "README.md", "parity.json", "parity.npz")
+"""What a folder of weights may hold; the first two it must."""
 
 
-class WeightsError(ValueError):
-    """Weights that are missing, damaged or of an unknown kind."""
+class Stored(NamedTuple):
+    """What `config.json` describes.
+
+    Attributes:
+        network: what has the weights.
+        denoiser: everything else, without weights.
+        sha256: of `model.safetensors`.
+    """
+
+    network: Network
+    denoiser: NetworkDenoiser
+    sha256: str
 
 
 def save_denoiser(folder: str | Path, denoiser: NetworkDenoiser, network: Network) -> None:
@@ -41,20 +56,18 @@ def save_denoiser(folder: str | Path, denoiser: NetworkDenoiser, network: Networ
     Raises:
         WeightsError: if a part of the denoiser is not one of jaxir's own classes, which a file could not name.
     """
-    from safetensors.numpy import save
+    from safetensors.numpy import save_file
 
+    config = configuration(denoiser, network)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    flat = {k: np.ascontiguousarray(v) for k, v in _flatten(denoiser.params).items()}
-    data = save(flat)
-    config = configuration(denoiser, network) | {"sha256": hashlib.sha256(data).hexdigest()}
-    for name, content in (
-        ("model.safetensors", data),
-        ("config.json", (json.dumps(config, indent=2) + "\n").encode()),
-    ):
-        partial = folder / f".{name}.partial"
-        partial.write_bytes(content)
-        partial.replace(folder / name)
+    model, text = (folder / f".{name}.partial" for name in ("model.safetensors", "config.json"))
+    flat = _flatten(denoiser.params)
+    save_file({name: np.ascontiguousarray(leaf) for name, leaf in flat.items()}, model)
+    text.write_text(json.dumps(config | {"sha256": file_digest(model)}, indent=2) + "\n")
+    shutil.copymode(text, model)  # safetensors writes for the owner's eyes alone
+    model.replace(folder / "model.safetensors")
+    text.replace(folder / "config.json")
 
 
 def configuration(denoiser: NetworkDenoiser, network: Network) -> dict[str, Any]:
@@ -67,24 +80,35 @@ def configuration(denoiser: NetworkDenoiser, network: Network) -> dict[str, Any]
         "network": _describe(network),
         "process": _describe(denoiser.process),
         "prediction": _describe(denoiser.prediction),
+        "inlet": _describe(denoiser.inlet),
         "data_std": float(denoiser.data_std),
         "range": "[-1, 1]",
     }
 
 
-def load(name_or_path: str | Path) -> NetworkDenoiser:
-    """The denoiser stored in a folder, or shipped with jaxir under that name.
-
-    Args:
-        name_or_path: a folder with `config.json` and `model.safetensors`, or one of `shipped()`.
+def read(folder: Path) -> NetworkDenoiser:
+    """The denoiser stored in a folder.
 
     Raises:
-        WeightsError: if there is no such folder or name, or a file in it is damaged.
+        WeightsError: if a file is missing or damaged.
     """
-    from safetensors.numpy import load as load_safetensors
+    stored = check(folder)
+    path = folder / "model.safetensors"
+    params = _unflatten(read_tensors(path, ""))
+    expected = jax.eval_shape(stored.network.init, jax.random.key(0))
+    if jax.tree.map(np.shape, params) != jax.tree.map(np.shape, expected):
+        raise WeightsError(f"{path} does not fit the network in config.json: they are of two runs")
+    # copied, since the file may be written again while its denoiser is used
+    return dataclasses.replace(stored.denoiser, params=jax.tree.map(jax.numpy.array, params))
 
-    folder = _find(name_or_path)
-    for name in ("config.json", "model.safetensors"):
+
+def check(folder: Path) -> Stored:
+    """What the configuration of a folder describes, if its weights are those that it was written with.
+
+    Raises:
+        WeightsError: if a file is missing or damaged.
+    """
+    for name in FILES[:2]:
         if not (folder / name).is_file():
             raise WeightsError(
                 f"{folder / name} is missing: weights are config.json + model.safetensors"
@@ -93,37 +117,30 @@ def load(name_or_path: str | Path) -> NetworkDenoiser:
         config = json.loads((folder / "config.json").read_text())
         network = _one(_build(config["network"]))
         process, prediction = _build(config["process"]), _build(config["prediction"])
+        inlet = _build(config["inlet"]) if "inlet" in config else LogSNR()
         for part, kind in (
             (network, Network),
             (process, Process),
             (prediction, Prediction),
+            (inlet, Inlet),
         ):
             if not isinstance(part, kind):
                 raise TypeError(f"{part!r} is no {kind.__name__}")
         data_std, digest = float(config["data_std"]), config["sha256"]
+        denoiser = NetworkDenoiser(
+            process, {}, network.apply, prediction, data_std, network.sees_y, inlet
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise WeightsError(
             f"{folder / 'config.json'} is not a configuration of jaxir ({type(error).__name__}: {error}): "
             "export the weights again with jaxir train"
         ) from error
     path = folder / "model.safetensors"
-    data = path.read_bytes()
-    if hashlib.sha256(data).hexdigest() != digest:
+    if file_digest(path) != digest:
         raise WeightsError(
             f"{path} is damaged: its SHA-256 differs from the one in config.json; copy the file again"
         )
-    params = _unflatten(load_safetensors(data))
-    expected = jax.eval_shape(network.init, jax.random.key(0))
-    if jax.tree.map(np.shape, params) != jax.tree.map(np.shape, expected):
-        raise WeightsError(f"{path} does not fit the network in config.json: they are of two runs")
-    return NetworkDenoiser(
-        process,
-        jax.tree.map(jax.numpy.asarray, params),
-        network.apply,
-        prediction,
-        data_std,
-        network.sees_y,
-    )
+    return Stored(network, denoiser, digest)
 
 
 def model_of(run_or_weights: str | Path) -> str | Path:
@@ -135,31 +152,6 @@ def model_of(run_or_weights: str | Path) -> str | Path:
 def shipped() -> list[str]:
     """Names of the weights that come with jaxir."""
     return sorted(path.parent.name for path in SHIPPED.glob("*/config.json"))
-
-
-def describe(name_or_path: str | Path) -> str:
-    """The card of some weights, or their configuration where they have none.
-
-    Raises:
-        WeightsError: if there is no such folder or name.
-    """
-    folder = _find(name_or_path)
-    for name in ("README.md", "config.json"):
-        if (folder / name).is_file():
-            return (folder / name).read_text()
-    raise WeightsError(
-        f"{folder / 'config.json'} is missing: weights are config.json + model.safetensors"
-    )
-
-
-def _find(name_or_path: str | Path) -> Path:
-    for folder in (Path(name_or_path), SHIPPED / str(name_or_path)):
-        if folder.is_dir():
-            return folder
-    raise WeightsError(
-        f"no weights called {str(name_or_path)!r}: give a folder with config.json and model.safetensors, "
-        f"or one of {', '.join(shipped()) or 'none shipped'}"
-    )
 
 
 def _describe(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from jaxir.processes.clocks import (
     cosine_times,
+    grid_law,
     karras_times,
     log_normal_law,
     log_snr_times,
@@ -14,9 +15,10 @@ from jaxir.processes.exploding import EDM, VE, DenoisingSDE, SymmetricWiener, Wi
 from jaxir.processes.noising import VP, CosineVP, Flow, SubVP
 from jaxir.processes.pinned import Pinned, brownian_bridge, ddbm_ve, ddbm_vp, goub, i2sb, pin
 from jaxir.processes.process import SDE, AsItIs, Coefficients, Coupled, Process
-from jaxir.processes.rates import ConstantRate, CosineRate, LinearRate, Rate
+from jaxir.processes.rates import ConstantRate, CosineRate, CosineSteps, LinearRate, Rate
 from jaxir.processes.reverting import IRSDE, Interpolation, ResShift
 from jaxir.processes.simulate import simulate
+from jaxir.processes.tables import CosineTable, LinearTable, ScaledLinearTable, Table
 
 __all__ = [
     "EDM",
@@ -28,24 +30,30 @@ __all__ = [
     "Coefficients",
     "ConstantRate",
     "CosineRate",
+    "CosineSteps",
+    "CosineTable",
     "CosineVP",
     "Coupled",
     "DenoisingSDE",
     "Flow",
     "Interpolation",
     "LinearRate",
+    "LinearTable",
     "Pinned",
     "Process",
     "Rate",
     "ResShift",
+    "ScaledLinearTable",
     "SubVP",
     "SymmetricWiener",
+    "Table",
     "Wiener",
     "brownian_bridge",
     "cosine_times",
     "ddbm_ve",
     "ddbm_vp",
     "goub",
+    "grid_law",
     "i2sb",
     "karras_times",
     "log_normal_law",

@@ -162,6 +162,18 @@ def log_normal_law(key: Key, process: Process, count: int, *, mean: Scalar, std:
     return process.time(ell)
 
 
+def grid_law(key: Key, process: Process, count: int, *, times: Times) -> Times:
+    """`count` training times out of a grid, each of its times as likely as another, and stratified.
+
+    Args:
+        key: for the choice.
+        process: of which the grid is.
+        count: how many.
+        times: the grid.
+    """
+    return times[(_strata(key, count) * len(times)).astype(int)]
+
+
 def _strata(key: Key, count: int) -> Times:
     """A shuffled stratified sample of (0, 1): each value uniform, all together evenly spread."""
     shift, order = jax.random.split(key)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import abc
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 
 from jaxir import expect
@@ -107,6 +108,60 @@ class CosineRate(Rate):
             slope = 2 * gap * jnp.sin(gap) * jnp.sin(gap + 2 * start) / integral
             gap = jnp.minimum(gap * jnp.exp((jnp.log(value) - jnp.log(integral)) / slope), scale)
         return jnp.where(share > 0, gap / scale, 0)
+
+
+class CosineSteps(Rate):
+    """The cosine rate added up over N steps, as it was published: share(i/N) = Σ_{j ≤ i} θ_j / Σ_{j ≤ N} θ_j.
+
+    θ_j ∝ cos 2φ₀ − cos 2φ_j at φ_j = φ₀ + (j + 1) δ, δ = (π/2)/((N + 2)(1 + o)), and the sum is smooth in i:
+
+        Σ_{j ≤ i} θ_j ∝ i cos 2φ₀ − cos(2φ₀ + w) sin(iδ)/sin δ,    w = (i + 3) δ
+
+    It is `CosineRate` for N → ∞. At N = 100 the two shares differ by up to .007.
+
+    Args:
+        steps: N > 0.
+        offset: o > 0.
+
+    Source: [luo2023irsde] (the cosine schedule of its published code).
+    """
+
+    steps: float = 100.0
+    offset: float = 0.008
+
+    def __check_init__(self) -> None:
+        expect.positive("steps", self.steps)
+        expect.positive("offset", self.offset)
+
+    def _sum(self, i: Scalar) -> Scalar:
+        """The sum above in parts that do not cancel: with R = sin(iδ)/sin δ,
+
+        cos 2φ₀ (2 i sin²(w/2) + (i − R) cos w) + sin 2φ₀ R sin w.
+        """
+        unit = 0.5 * jnp.pi / (1 + self.offset) * jnp.ones_like(i)
+        start, step = unit * self.offset, unit / (self.steps + 2)
+        ahead, ratio = (i + 3) * step, jnp.sin(i * step) / jnp.sin(step)
+        rest = (_minus_sine(i * step) - i * _minus_sine(step)) / jnp.sin(step)
+        slow = 2 * i * jnp.sin(ahead / 2) ** 2 + rest * jnp.cos(ahead)
+        return jnp.cos(2 * start) * slow + jnp.sin(2 * start) * ratio * jnp.sin(ahead)
+
+    def share(self, t: Scalar) -> Scalar:
+        """The sum to tN, divided by the one to N."""
+        whole = self.steps * jnp.ones_like(t)
+        return self._sum(whole * t) / self._sum(whole)
+
+    def time(self, share: Scalar) -> Scalar:
+        """By Newton's method for log share as a function of log t from above, whose slope is 1 to 3; 0 for 0."""
+        whole = self.steps * jnp.ones_like(share)
+        value = jnp.where(share > 0, share, 1) * self._sum(whole)
+
+        def closer(_: int, i: Scalar) -> Scalar:
+            total, rise = jax.jvp(self._sum, (i,), (jnp.ones_like(i),))
+            step = (jnp.log(value) - jnp.log(total)) * total / (i * rise)
+            return jnp.minimum(i * jnp.exp(step), whole)
+
+        i = jax.lax.fori_loop(0, 12, closer, whole)
+        return jnp.where(share > 0, i / whole, 0)
 
 
 def _minus_sine(z: Scalar) -> Scalar:

@@ -43,7 +43,7 @@ class Result:
 
 
 def plain(rows: Sequence[DataclassInstance]) -> str:
-    """Columns in line, numbers to the right; what a row repeats of the first column is left out.
+    """Columns in line, numbers to the right; what a row repeats of the first column, or no row has, is left out.
 
     Args:
         rows: dataclasses of one type, whose fields may carry the metadata of `column`.
@@ -76,7 +76,7 @@ def _cells(rows: Sequence[DataclassInstance]) -> tuple[list[list[str]], list[boo
     """The texts, headings first, and which columns hold numbers."""
     if not rows:
         raise ValueError("a table needs at least one row, got none")
-    columns = fields(rows[0])
+    columns = [c for c in fields(rows[0]) if any(getattr(row, c.name) is not None for row in rows)]
     texts = [[c.metadata.get("heading", c.name) for c in columns]]
     for row in rows:
         values = [getattr(row, c.name) for c in columns]

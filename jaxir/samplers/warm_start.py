@@ -20,13 +20,14 @@ class WarmStart(Sampler):
 
     Its width is what that sampler begins with: σ for most, 0 for RED-diff, whose state is no noisy image. Choose the
     first time so that σ/a is about the error of x̃: earlier steps would only forget it. CCDF starts at a fifth of the
-    chain, from a cheap restoration; SDEdit is the same without a measurement.
+    chain, from a cheap restoration; SDEdit is the same without a measurement. SeeSR takes the latent of the degraded
+    image at the first time of all, for a process that ends before noise alone is left, as published tables do.
 
     Args:
         sampler: what runs from there.
         image: x̃, (H, W, C) in [-1, 1].
 
-    Source: [chung2022ccdf] Algorithms 1 to 3; [meng2022sdedit].
+    Source: [chung2022ccdf] Algorithms 1 to 3; [meng2022sdedit]; [wu2024seesr] (LR embedding).
     """
 
     sampler: Sampler

@@ -1,11 +1,13 @@
 """How weights are learnt."""
 
 from jaxir.training.checkpoint import CheckpointError, Checkpoints
+from jaxir.training.distillation import consistency, halving, halvings
 from jaxir.training.doctor import Finding, diagnose
 from jaxir.training.experiment import Experiment, warmup_stable_decay
 from jaxir.training.gradient import Gradient, Loss, mean_gradient
 from jaxir.training.invariant import Invariant, serial_gradient
 from jaxir.training.loop import train
+from jaxir.training.only import only
 from jaxir.training.operations import operations
 from jaxir.training.pairing import Pairing, stacked, unpaired
 from jaxir.training.preview import Preview, Restored, denoised
@@ -39,10 +41,14 @@ __all__ = [
     "Restored",
     "SchrodingerBridge",
     "TrainState",
+    "consistency",
     "denoised",
     "diagnose",
+    "halving",
+    "halvings",
     "initial_state",
     "mean_gradient",
+    "only",
     "operations",
     "schrodinger_bridge",
     "serial_gradient",

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxir.data import Source, Synthetic
-from jaxir.denoisers import NetworkDenoiser, Preconditioned, Prediction
+from jaxir.denoisers import Inlet, LogSNR, NetworkDenoiser, Preconditioned, Prediction
 from jaxir.losses import Objective, matching_loss
 from jaxir.networks import Network
 from jaxir.processes import Process, uniform_law
@@ -33,8 +33,10 @@ class Experiment:
         optimizer: number of steps -> an optax transformation with its schedule.
         prediction: what the network's output means.
         data_std: standard deviation of clean images in [-1, 1].
+        inlet: how the network is asked.
         pairing: from a crop to the clean and the degraded image; none is degraded by default.
-        objective: (key, denoiser, x0, t, y) -> the loss of one image.
+        objective: (key, denoiser, x0, t, y) -> the loss of one image. Where it is a pytree its arrays are arguments of
+            the training step, and a `Following` one is shown the (first) average of the weights.
         times: (key, process, count) -> training times.
         gradient: what a step goes against: the gradient of the mean loss, or such as `Invariant`.
         steps: optimiser steps.
@@ -56,6 +58,7 @@ class Experiment:
     optimizer: Callable[[int], optax.GradientTransformation]
     prediction: Prediction = Preconditioned()
     data_std: float = 0.5
+    inlet: Inlet = LogSNR()
     pairing: Pairing = unpaired
     objective: Objective = matching_loss
     times: Callable[[Key, Process, int], Times] = uniform_law
@@ -107,11 +110,13 @@ class Experiment:
             self.prediction,
             self.data_std,
             self.network.sees_y,
+            self.inlet,
         )
 
     def settings(self) -> dict[str, str]:
         """What a resumed run must share with the one that it goes on with; the number of steps may differ."""
-        names = ("network", "process", "prediction", "data_std", "batch", "crop", "ema", "seed")
+        parts = ("network", "process", "prediction", "data_std", "inlet")
+        names = (*parts, "batch", "crop", "ema", "seed")
         return {name: repr(getattr(self, name)) for name in names}
 
     def smoke(self) -> Experiment:

@@ -19,11 +19,13 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.experimental.multihost_utils import reached_preemption_sync_point
 from jax.sharding import Mesh
+from jaxtyping import Array, PyTree
 
 from jaxir.data import Source, check_crop, crop_batch, prefetch
 from jaxir.denoisers import NetworkDenoiser
@@ -35,7 +37,7 @@ from jaxir.training.experiment import Experiment
 from jaxir.training.log import Log
 from jaxir.training.operations import counted
 from jaxir.training.profile import Profile
-from jaxir.training.step import TrainState, initial_state, train_step
+from jaxir.training.step import Metrics, TrainState, initial_state, train_step
 from jaxir.typing import Params
 
 
@@ -107,9 +109,17 @@ def train(
     begin = functools.partial(initial_state, experiment, transform)
     layout = shardings(mesh, jax.eval_shape(begin), rule)
     start = jax.jit(begin, out_shardings=layout)
+    arrays, rest = eqx.partition(experiment.objective, eqx.is_array)
+    arrays = jax.device_put(arrays, replicated(mesh))  # the weights of a teacher are arguments too
+
+    def advance(state: TrainState, images: Array, arrays: PyTree) -> tuple[TrainState, Metrics]:
+        objective = eqx.combine(arrays, rest)
+        run = dataclasses.replace(experiment, objective=objective)
+        return train_step(run, transform, state, images)
+
     jitted = jax.jit(
-        functools.partial(train_step, experiment, transform),
-        in_shardings=(layout, split(mesh)),
+        advance,
+        in_shardings=(layout, split(mesh), replicated(mesh)),
         out_shardings=(layout, replicated(mesh)),
         donate_argnums=0,
     )
@@ -165,12 +175,12 @@ def train(
                 images = jax.make_array_from_process_local_data(split(mesh), batch, whole)
                 if step is None:
                     began = time.perf_counter()
-                    traced = jitted.trace(state, images)
+                    traced = jitted.trace(state, images, arrays)
                     step, count = traced.lower().compile(), counted(traced.jaxpr.jaxpr)
                     seconds = time.perf_counter() - began
                     log.compiled(seconds, count, mesh.size, mesh.devices[0].device_kind)
                 profiling.before(i)
-                state, metrics = step(state, images)
+                state, metrics = step(state, images, arrays)
                 profiling.after(i, metrics.loss)
                 stopped = bool(caught) if alone else reached_preemption_sync_point(i)
                 last = i == experiment.steps or stopped

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PyTree, UInt8
 
+from jaxir.losses import Following
 from jaxir.training.experiment import Experiment
 from jaxir.training.pairing import Pairing
 from jaxir.typing import Key, Params, Scalar, Times
@@ -68,6 +69,9 @@ def train_step(
     count, parts = images.shape[0], experiment.parts
     times = experiment.times(time_key, experiment.process, count)
     keys = jax.random.split(noise_key, count)
+    objective = experiment.objective
+    if isinstance(objective, Following):
+        objective = objective.following(experiment.denoiser(state.ema[0]))
 
     def loss(
         params: Params,
@@ -79,7 +83,7 @@ def train_step(
         def one(key: Key, image: UInt8[Array, "h w c"], t: Scalar) -> Scalar:
             degrading, noising = jax.random.split(key)
             x0, y = pairing(degrading, image.astype(jnp.float32) / 127.5 - 1)
-            return experiment.objective(noising, denoiser, x0, t, y)
+            return objective(noising, denoiser, x0, t, y)
 
         losses = jax.vmap(one)(*part)
         quarter = _quarter(experiment, part[2])

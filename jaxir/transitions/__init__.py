@@ -1,6 +1,14 @@
 """One step back."""
 
-from jaxir.transitions.correlated import DDIM, Ancestral, Bridge, Cold, Correlated, Renoise
+from jaxir.transitions.correlated import (
+    DDIM,
+    Ancestral,
+    Bridge,
+    Cold,
+    Correlated,
+    LearnedAncestral,
+    Renoise,
+)
 from jaxir.transitions.euler import MeanODE, ReverseEuler
 from jaxir.transitions.multistep import DPMSolver
 from jaxir.transitions.transition import Step, Transition
@@ -12,6 +20,7 @@ __all__ = [
     "Cold",
     "Correlated",
     "DPMSolver",
+    "LearnedAncestral",
     "MeanODE",
     "Renoise",
     "ReverseEuler",

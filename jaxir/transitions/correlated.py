@@ -129,12 +129,42 @@ class Ancestral(Correlated):
 
     def weights(self, process: Process, t: Scalar, s: Scalar) -> Weights:
         """log κ = Δ, and τ = σ_s^{1−m} σ_t^m √(1 − e^{2Δ})."""
-        now, then = process.coefficients(t).sigma, process.coefficients(s).sigma
         delta = process.log_snr(t) - process.log_snr(s)
-        end = (now == 0) | (then == 0)
-        ratio = jnp.where(end, 1, now) / jnp.where(end, 1, then)
-        noise = then * ratio**self.mix * _fresh(delta)
+        noise = _mixed(process, t, s, self.mix)
         return weights_of(delta, process, t, s)._replace(noise=noise)
+
+
+class LearnedAncestral(Correlated):
+    """`Ancestral` with the noise that the network has learnt: m is an image, `Estimate.mix`.
+
+    Source: [nichol2021improved] Eq. 15.
+    """
+
+    def weights(self, process: Process, t: Scalar, s: Scalar) -> Weights:
+        """Those of β̃, m = 0."""
+        return Ancestral().weights(process, t, s)
+
+    def advance(
+        self,
+        process: Process,
+        carry: PyTree,
+        x: Image,
+        estimate: Estimate,
+        t: Scalar,
+        s: Scalar,
+        y: Array | None = None,
+    ) -> tuple[Gaussian, PyTree]:
+        """The mean of `Ancestral`, and its noise at each number of the image.
+
+        Raises:
+            ValueError: if the denoiser has learnt no variance.
+        """
+        if estimate.mix is None:
+            raise ValueError(
+                "the denoiser has learnt no variance: use Ancestral, or a network with twice the channels of the image"
+            )
+        law, carry = super().advance(process, carry, x, estimate, t, s, y)
+        return Gaussian(law.mean, _mixed(process, t, s, estimate.mix)), carry
 
 
 class Renoise(Correlated):
@@ -206,6 +236,14 @@ class Cold(Correlated):
         """(0, a_s, 0)."""
         a = process.coefficients(s).a
         return Weights(jnp.zeros_like(a), a, jnp.zeros_like(a))
+
+
+def _mixed(process: Process, t: Scalar, s: Scalar, mix: float | Array) -> Array:
+    """σ_s^{1−m} σ_t^m √(1 − e^{2Δ}), and 0 for a step to σ_s = 0."""
+    now, then = process.coefficients(t).sigma, process.coefficients(s).sigma
+    end = (now == 0) | (then == 0)
+    ratio = jnp.where(end, 1, now) / jnp.where(end, 1, then)
+    return then * ratio**mix * _fresh(process.log_snr(t) - process.log_snr(s))
 
 
 def _fresh(log_kappa: Scalar) -> Scalar:

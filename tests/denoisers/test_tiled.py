@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from jaxir.denoisers import Denoiser, Estimate, NetworkDenoiser, Noise, Tiled
-from jaxir.denoisers.tiled import starts, windows
 from jaxir.networks.convolution import convolve
 from jaxir.processes import VP, Process
 from jaxir.samplers import Discrete, sample
+from jaxir.tiling import starts, windows
 from jaxir.transitions import DDIM
 from jaxir.typing import Image
 
@@ -151,7 +151,7 @@ def test_the_largest_figure_over_the_tiles_is_reported():
     found = Tiled(Reporting(), 2, 0).estimate(x, jnp.asarray(0.5))
     assert found.info["mean"] == 2.5
     np.testing.assert_allclose(found.x0_hat[:, 0, 0], [0.5, 0.5, 2.5, 2.5], rtol=1e-6)
-    np.testing.assert_allclose(found.log_variance, found.x0_hat)
+    np.testing.assert_allclose(found.mix, found.x0_hat)
 
 
 def test_a_y_of_another_size_is_named():

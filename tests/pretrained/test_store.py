@@ -82,6 +82,7 @@ def test_saving_again_replaces_the_files_and_leaves_no_others(saved, params):
     save_denoiser(saved, NetworkDenoiser(VP(), other, NETWORK.apply), NETWORK)
     chex.assert_trees_all_equal(load(saved).params, other)
     assert sorted(p.name for p in saved.iterdir()) == ["config.json", "model.safetensors"]
+    assert len({p.stat().st_mode for p in saved.iterdir()}) == 1  # whoever may read one reads both
 
 
 @pytest.mark.parametrize(

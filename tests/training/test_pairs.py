@@ -154,6 +154,20 @@ def test_evaluate_spoils_clean_images_itself(run, folder, capsys):
     assert "1 images of" in capsys.readouterr().out
 
 
+@pytest.mark.slow
+def test_evaluate_measures_lpips_where_it_is_given_weights(run, folder, data, capsys):
+    lpips = f"squeeze:{data / 'weights'}"
+    main(
+        [
+            *("evaluate", str(run), "--data", str(folder), "--lpips", lpips),
+            *("--steps", "1", "--count", "1"),
+        ]
+    )
+    printed = capsys.readouterr().out
+    assert "degraded LPIPS  LPIPS" in printed
+    assert "LPIPS 0.1 of squeezenet on RGB" in printed
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
@@ -161,6 +175,9 @@ def test_evaluate_spoils_clean_images_itself(run, folder, capsys):
         (["RUN", "--data", "FOLDER", "--tile", "16:16"], "--tile is '16:16', expected size and a"),
         (["RUN", "--data", "FOLDER", "--steps", "0"], "--steps is 0, expected at least 1"),
         (["RUN", "--data", "FOLDER/gt"], "gt"),
+        (["RUN", "--data", "FOLDER", "--lpips", "vg:a.npz"], "'vg', did you mean 'vgg'?"),
+        (["RUN", "--data", "FOLDER", "--lpips", "FOLDER/a.npz"], "a.npz is no file"),
+        (["RUN", "--data", "FOLDER", "--lpips", "alex:FOLDER"], "found nothing, but LPIPS takes"),
     ],
 )
 def test_bad_input_to_evaluate_is_one_line(run, folder, capsys, arguments, text):
