@@ -56,9 +56,9 @@ NUMBERS = 32
 PROCESS = VP(0.1, 12.7)
 """Of vectors; √0.0017 of one is left at its end, as in four steps of β = 0.1 ... 0.99."""
 TIMES = jnp.array([1.0, 0.75, 0.5, 0.25])
-encode, decode = jax.jit(CompactCodec.encode), jax.jit(CompactCodec.decode)
 SIZE, COUNT = 96, 8
 """Pictures show the middle, of so many pixels a side, of so many photographs."""
+encode, decode = jax.jit(CompactCodec.encode), jax.jit(CompactCodec.decode)
 
 
 def summary(images: int, numbers: int, *, retinex: bool) -> Guide:
@@ -68,14 +68,16 @@ def summary(images: int, numbers: int, *, retinex: bool) -> Guide:
 
 
 def restorer(
-    widths: tuple[int, ...] = (32, 64, 96), numbers: int = NUMBERS, *, retinex: bool = False
+    widths: tuple[int, ...] = (32, 64, 96),
+    numbers: int = NUMBERS,
+    *,
+    blocks: int = 2,
+    retinex: bool = False,
 ) -> Guided:
     """The first stage."""
     guide = summary(2, numbers, retinex=retinex)
-    blocks = (2,) * len(widths)
-    return Guided(
-        UNet(widths=widths, blocks=blocks, conditioning=Modulation(guide.channels)), guide
-    )
+    size = {"widths": widths, "blocks": (blocks,) * len(widths)}
+    return Guided(UNet(**size, conditioning=Modulation(guide.channels)), guide)
 
 
 def with_prior(first: Guided, numbers: int = NUMBERS, *, retinex: bool = False) -> CompactRestorer:
@@ -192,7 +194,7 @@ def run(workdir: Path, *, smoke: bool, retinex: bool) -> None:
         whole(state, experiment)
         return state.ema[0]
 
-    size = {"widths": (8,), "numbers": 8} if smoke else {}
+    size = {"widths": (8,), "blocks": 1, "numbers": 8} if smoke else {}
     network = restorer(**size, retinex=retinex)
     told = stage(first(network))
     both = with_prior(network, size.get("numbers", NUMBERS), retinex=retinex)
