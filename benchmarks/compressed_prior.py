@@ -17,6 +17,7 @@ so fewer bits do not make it faster.
 import argparse
 import dataclasses
 import json
+import shlex
 import statistics
 import sys
 import tempfile
@@ -29,6 +30,7 @@ from sampler_overhead import ratios
 import jaxir
 from jaxir.data import Synthetic, image_files, middle, read_image
 from jaxir.denoisers import NetworkDenoiser
+from jaxir.metrics import psnr
 from jaxir.networks import BFloat16, Int8, Network, Quantised, prune
 from jaxir.pretrained import save_denoiser
 from jaxir.provenance import provenance
@@ -61,10 +63,9 @@ def estimates(denoiser, images, sigma):
     return jax.lax.map(lambda x: denoiser(denoiser.process.coefficients(t).a * x, t), noisy)
 
 
-def psnr(found, clean):
-    """The mean over images, of RGB and clipped."""
-    errors = jnp.mean((jnp.clip(found, -1, 1) - clean) ** 2, axis=(1, 2, 3))
-    return float(jnp.mean(10 * jnp.log10(4 / errors)))
+def score(found, clean):
+    """The mean PSNR of images, of RGB and clipped."""
+    return float(jnp.mean(jax.vmap(psnr)(jnp.clip(found, -1, 1), clean)))
 
 
 def apart(denoiser, prior, images, sigma):
@@ -79,7 +80,7 @@ def measured(name, denoiser: NetworkDenoiser, network: Network, prior, images, r
         save_denoiser(folder, denoiser, network)
         size = (Path(folder) / "model.safetensors").stat().st_size
     row = {"name": name, "weights": network.size(), "bytes": size}
-    row["psnr"] = {s: psnr(estimates(denoiser, images, float(s)), images) for s in SIGMAS}
+    row["psnr"] = {s: score(estimates(denoiser, images, float(s)), images) for s in SIGMAS}
     row["error_by_level"] = {s: apart(denoiser, prior, images, float(s)) for s in LEVELS}
     if rounds and denoiser is not prior:
         once = jax.jit(lambda denoiser: denoiser(images[0], jnp.asarray(0.3)))
@@ -140,6 +141,7 @@ def main() -> None:
     if options.smoke:
         return
     record = {
+        "command": shlex.join(["python", *sys.argv]),
         "protocol": " ".join(__doc__.split("\n\n")[2].split()),
         "steps": options.steps,
         "rounds": options.rounds,

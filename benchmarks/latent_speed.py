@@ -6,31 +6,34 @@ The network is the shipped prior's; in latents the same, with as many channels a
 folding its pixels in blocks, which the prior of pixels does at its door. The autoencoder is that of
 experiments/kl_autoencoder.py, a quarter of the side. Weights are random: time does not depend on them. A step is
 ancestral; the guided one is DPS, by A in pixels and by A ∘ D in latents, where the step also decodes and pulls the
-gradient back through the decoder. Times are medians of interleaved rounds with the quartiles of their ratio; operations
-are the compiler's own count, which no other load on the machine disturbs.
+gradient back through the decoder. The ratio of times is the median of interleaved rounds, with its quartiles;
+operations are the compiler's own count, which no other load on the machine disturbs.
 """
 
 import argparse
 import dataclasses
 import json
+import shlex
 import statistics
-import time
-from collections.abc import Callable
+import sys
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+from sampler_overhead import ratios
 
 from jaxir.codecs import NetworkCodec
 from jaxir.degradations import Degradation, GaussianNoise, area_downsample
 from jaxir.denoisers import NetworkDenoiser
 from jaxir.guidance import PublishedDPS
-from jaxir.networks import KLAutoencoder, UNet
+from jaxir.networks import UNet
 from jaxir.processes import VP
 from jaxir.provenance import provenance
 from jaxir.transitions import Ancestral, Transition
 
-AUTOENCODER = KLAutoencoder(widths=(24, 48, 64), blocks=1, latent=8, groups=8)
+sys.path.insert(0, str(Path(__file__).parents[1] / "experiments"))
+from kl_autoencoder import NETWORK as AUTOENCODER
+
 PIXELS = UNet(widths=(48, 96, 192), blocks=(2, 2, 2))
 LATENTS = dataclasses.replace(
     PIXELS, in_channels=AUTOENCODER.latent, out_channels=AUTOENCODER.latent, patch=1
@@ -50,27 +53,6 @@ def step(transition: Transition, network: UNet, shape: tuple[int, int, int]) -> 
         y = transition.degradation.sample(jax.random.key(2), 0.1 * x)
     inputs = (transition, denoiser, x, y, jax.random.key(3))
     return jax.jit(one).lower(*inputs).compile(), inputs
-
-
-def compared(calls: list[Callable[[], jax.Array]], rounds: int) -> dict[str, float | list[float]]:
-    """Milliseconds of both, and the ratio of the first to the second."""
-    times: list[list[float]] = [[], []]
-    for turn in range(rounds + 1):
-        for taken, call in zip(times, calls, strict=True):
-            began = time.perf_counter()
-            jax.block_until_ready(call())
-            if turn:  # the first is not counted
-                taken.append(1e3 * (time.perf_counter() - began))
-    ratios = sorted(a / b for a, b in zip(*times, strict=True))
-    return {
-        "pixel_ms": round(statistics.median(times[0]), 2),
-        "latent_ms": round(statistics.median(times[1]), 2),
-        "ratio": round(statistics.median(ratios), 2),
-        "ratio_quartiles": [
-            round(ratios[len(ratios) // 4], 2),
-            round(ratios[-len(ratios) // 4], 2),
-        ],
-    }
 
 
 def main() -> None:
@@ -97,9 +79,14 @@ def main() -> None:
             lambda program=program, given=given: program(*given) for program, given in programs
         ]
         operations = [program.cost_analysis()["flops"] for program, _ in programs]
-        found = compared(calls, arguments.rounds)
-        record[name] = found | {"operations_ratio": round(operations[0] / operations[1], 2)}
-    record["provenance"] = provenance()
+        found = ratios(*calls, arguments.rounds)
+        quarter = len(found) // 4
+        record[name] = {
+            "time_ratio_median": round(statistics.median(found), 2),
+            "time_ratio_quartiles": [round(found[quarter], 2), round(found[-1 - quarter], 2)],
+            "operations_ratio": round(operations[0] / operations[1], 2),
+        }
+    record |= {"command": shlex.join(["python", *sys.argv]), "provenance": provenance()}
     print(json.dumps(record, indent=2))
     path = Path(__file__).parent / "results" / "latent_speed.json"
     path.write_text(json.dumps(record, indent=2) + "\n")

@@ -204,12 +204,13 @@ def run(workdir: Path, *, smoke: bool, retinex: bool) -> None:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--workdir", type=Path, default=Path("runs/compact-prior"))
+    options.add_argument("--workdir", type=Path, help="runs/compact-prior, or ...-retinex")
     options.add_argument("--retinex", action="store_true", help="a second vector: Reti-Diff")
     options.add_argument("--smoke", action="store_true", help="a few tiny steps, nothing is kept")
     chosen = options.parse_args()
     if not chosen.smoke:
-        return run(chosen.workdir, smoke=False, retinex=chosen.retinex)
+        folder = chosen.workdir or Path("runs/compact-prior" + "-retinex" * chosen.retinex)
+        return run(folder, smoke=False, retinex=chosen.retinex)
     jax.config.update("jax_disable_most_optimizations", True)  # compiling is nearly all of it
     with tempfile.TemporaryDirectory() as folder:
         run(Path(folder), smoke=True, retinex=chosen.retinex)

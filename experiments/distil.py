@@ -8,9 +8,9 @@ Published: FID 2.57, 3.00 and 4.51 on CIFAR-10 with 8, 4 and 2 steps [salimans20
     Inception's features and a prior of CIFAR-10; here students are judged by what they are told.
 Measured figures: none yet, it has not been trained in full.
 
-Pictures are drawn by DDIM from photographs in noise of σ/a = 1, where this prior still sees them. The truth of a
-student is the end of its teacher's flow, 64 steps of it, and its rival the first teacher in as few steps. Every student
-is a folder of weights in the workdir, and a run that was interrupted goes on.
+DDIM begins at photographs in noise of σ/a = 1, where this prior still sees them. The truth of every student is the end
+of the first teacher's flow, 64 steps of it, and its rival that teacher in as few steps. Every student is a folder of
+weights in the workdir, under the teacher and its number of steps, and a run that was interrupted goes on.
 """
 
 import argparse
@@ -89,7 +89,8 @@ def main() -> None:
     if not chosen.smoke:
         teacher = load(model_of(chosen.teacher))
         base = experiment(teacher, chosen.updates)
-        return run(chosen.workdir, teacher, base, others(), chosen.times, chosen.evaluations)
+        folder = chosen.workdir / f"{Path(chosen.teacher).name}-{chosen.times}"
+        return run(folder, teacher, base, others(), chosen.times, chosen.evaluations)
     jax.config.update("jax_disable_most_optimizations", True)  # compiling is nearly all of it
     network = UNet(widths=(8, 8), blocks=(1, 1), embedding=8)
     params = network.init(jax.random.key(0))

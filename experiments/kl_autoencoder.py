@@ -51,7 +51,7 @@ def orthogonal(steps: int) -> optax.GradientTransformation:
     """Muon: steps of kernels with all singular values alike; norms and biases by Adam.
 
     Details are what photographs have least of, so that Adam, which keeps the ratios of singular values, learns them
-    last: after 8000 of its steps it is as far as after 500 of these.
+    last.
     """
 
     def axes(params: Params) -> Params:

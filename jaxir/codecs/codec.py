@@ -53,6 +53,11 @@ class Codec(eqx.Module):
     def synthesise(self, z: Image) -> Image:
         """The image of a raw latent that is known to fit; a quantiser is part of it."""
 
+    @property
+    def stride(self) -> int:
+        """Pixels between two positions of the latent."""
+        return self.shape[0] // self.latent_shape[0]
+
     def encode(self, x: Image) -> Image:
         """E(x).
 

@@ -51,6 +51,11 @@ class NetworkCodec(Codec):
         stride = self.network.stride
         return -(-height // stride), -(-width // stride), self.network.latent
 
+    @property
+    def stride(self) -> int:
+        """The network's."""
+        return self.network.stride
+
     def posterior(self, x: Image) -> Gaussian:
         """The law of the latent of an image; without width where the encoder is not variational.
 

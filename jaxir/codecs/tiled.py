@@ -45,7 +45,7 @@ class TiledCodec(Codec):
 
     def __check_init__(self) -> None:
         height, width, channels = self.codec.shape
-        if height != width or height % self.size or self.codec.latent_shape[1] != self.size:
+        if (height, width) != (self.size * self.codec.stride,) * 2:
             raise ValueError(
                 f"codec is of images of shape {self.codec.shape}, expected square ones with sides that its stride "
                 "divides: they are the tiles"
@@ -64,7 +64,7 @@ class TiledCodec(Codec):
     @property
     def stride(self) -> int:
         """Pixels between two positions of the latent."""
-        return self.codec.shape[0] // self.size
+        return self.codec.stride
 
     @property
     def scale(self) -> float | Scalar:

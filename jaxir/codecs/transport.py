@@ -54,7 +54,7 @@ class Transport(eqx.Module):
         with jax.default_matmul_precision("highest"):
             moved = (found - self.source) @ self.matrix.T
         moved = self.target + (1 - alpha) * moved + alpha * (found - self.source)
-        return averaged(moved, self.patch, x)
+        return averaged(moved.astype(x.dtype), self.patch, x)
 
 
 def transport(

@@ -166,6 +166,11 @@ class ConsistencyDistillation(eqx.Module):
     transition: Correlated = DDIM()
     weighting: Weighting = eqx.field(static=True, default=uniform_weight)
 
+    def __check_init__(self) -> None:
+        StepAhead(
+            self.teacher, self.teacher, self.times, self.transition
+        )  # refuses what it refuses
+
     def following(self, average: NetworkDenoiser) -> Distillation:
         """The objective of a step whose f⁻ this is."""
         ahead = StepAhead(self.teacher, average, self.times, self.transition)

@@ -2,7 +2,7 @@
 
 A distance between sets is of their features alone, so a feature function comes first and is the same for all of them.
 Published figures differ by more than methods do where images were made 299 pixels wide in another way; hence the
-resizer is part of the value and there are two, which agree with the two conventions in use to rounding.
+resizer is part of the value and there are two, after the two conventions in use.
 """
 
 from __future__ import annotations
@@ -23,9 +23,8 @@ _SIDE = 299
 def plain_bilinear(image: Image) -> Image:
     """To 299 × 299 by linear interpolation, not antialiased: that of most published FIDs.
 
-    It is PyTorch's `interpolate(mode="bilinear", align_corners=False)`.
-
-    Source: [heusel2017fid], whose graph resizes so.
+    It is PyTorch's `interpolate(mode="bilinear", align_corners=False)`, as pytorch-fid has it. The first program of
+    [heusel2017fid] has TensorFlow 1's positions, without half a pixel.
     """
     return jax.image.resize(image, (_SIDE, _SIDE, image.shape[-1]), "linear", antialias=False)
 

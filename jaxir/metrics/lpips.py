@@ -38,7 +38,7 @@ class LPIPS(eqx.Module):
     Example:
         >>> lpips = jaxir.pretrained.load_lpips("weights/")
         >>> print(measure(lpips, restored, truth))
-        LPIPS-SQUEEZENET 0.1479 (rgb, range 2, border 0)
+        LPIPS-SQUEEZENET 0.25 (rgb, range 2, border 0)
 
     Source: [zhang2018lpips] Eq. 1, whose w is the root of this one; shift, scale, ε and heads are those of its release,
         version 0.1.

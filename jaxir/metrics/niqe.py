@@ -2,8 +2,9 @@
 
 The statistics of locally normalised luma, block by block, are compared with those of pristine photographs, whose mean
 and covariance are data that the user brings. The number is defined by a program as much as by a paper: every choice
-below that the paper leaves open (rounded luma, borders, halving, the grid of shapes) is that of the authors' MATLAB
-release, so that figures can be compared. It runs in NumPy in double precision and has no gradient.
+below that the paper leaves open (borders, halving, the grid of shapes) is that of the authors' MATLAB release, so that
+figures can be compared; colours become BT.601's luma, 16 to 235 of 255, as most tables since BasicSR have it, where the
+release takes MATLAB's `rgb2gray`. It runs in NumPy in double precision and has no gradient.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What has weights. Networks know no diffusion: they map an image and a number to an image."""
 
 from jaxir.networks.autoencoder import Autoencoder
-from jaxir.networks.blocks import Filtered, Nearest, Norm
+from jaxir.networks.blocks import Filtered, Nearest, Norm, Resampling
 from jaxir.networks.compact import Compact, CompactRestorer, Modulation
 from jaxir.networks.conditional_unet import ConditionalUNet
 from jaxir.networks.conditioning import (
@@ -15,10 +15,10 @@ from jaxir.networks.conditioning import (
 )
 from jaxir.networks.controlled import Controlled
 from jaxir.networks.controlled_diffusion import ControlledDiffusion
-from jaxir.networks.diffusion_unet import DiffusionUNet
+from jaxir.networks.diffusion_unet import DiffusionUNet, Passage
 from jaxir.networks.dit import DiT
 from jaxir.networks.drunet import DRUNet
-from jaxir.networks.embedding import GaussianWaves, Sinusoids
+from jaxir.networks.embedding import GaussianWaves, Sinusoids, Waves
 from jaxir.networks.exposed import Exposed
 from jaxir.networks.guide import Beside, Guide, Guided
 from jaxir.networks.haar import Haar
@@ -35,14 +35,14 @@ from jaxir.networks.network import LinenNetwork, Network
 from jaxir.networks.padding import Filled, Mirrored, Padding, Repeated
 from jaxir.networks.prompts import Prompts
 from jaxir.networks.pruning import prune
-from jaxir.networks.pyramid import InputResidual, InputSkip
+from jaxir.networks.pyramid import InputResidual, InputSkip, Pyramid
 from jaxir.networks.pyramid_autoencoder import KLAutoencoder, VQAutoencoder
-from jaxir.networks.quantised import BFloat16, Int8, Quantised
+from jaxir.networks.quantised import BFloat16, Int8, Quantised, Storage
 from jaxir.networks.refinement import Refinement
 from jaxir.networks.retinex import Retinex, decomposed, recomposed
 from jaxir.networks.tiny_autoencoder import TinyAutoencoder
 from jaxir.networks.trunks import VGG16, AlexNet, SqueezeNet, Trunk
-from jaxir.networks.unet import UNet
+from jaxir.networks.unet import Descent, UNet
 from jaxir.networks.wrapping import Wrapping
 
 __all__ = [
@@ -62,6 +62,7 @@ __all__ = [
     "ControlledDiffusion",
     "CrossAttention",
     "DRUNet",
+    "Descent",
     "DiT",
     "Difference",
     "DiffusionUNet",
@@ -93,18 +94,23 @@ __all__ = [
     "Network",
     "Norm",
     "Padding",
+    "Passage",
     "Prompts",
+    "Pyramid",
     "Quantised",
     "Refinement",
     "Repeated",
+    "Resampling",
     "Retinex",
     "Sinusoids",
     "SqueezeNet",
+    "Storage",
     "TinyAutoencoder",
     "Tokens",
     "Trunk",
     "UNet",
     "VQAutoencoder",
+    "Waves",
     "Wrapping",
     "decomposed",
     "interpolate",

@@ -73,7 +73,7 @@ class Modulation(Conditioning):
     def embedding(self, vector: Array, y: Image) -> Array:
         """The embedding plus a linear map of the vector."""
         out = nn.Dense(len(vector), kernel_init=nn.initializers.zeros, name="conditioning")
-        return vector + out(jnp.mean(y, axis=(0, 1)))
+        return vector + out(y[0, 0])
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,16 +18,16 @@ from jaxir.typing import Image, Key, Params, Scalar
 
 @dataclasses.dataclass(frozen=True)
 class ControlledDiffusion:
-    """up(h_l + s Z_l c_l), h = down(x) of the base and c = down′(x + seen(y)) of a copy, Z_l 1×1 convolutions.
+    """up(h_l + Z_l c_l), h = down(x) of the base and c = down′(x + seen(y)) of a copy, Z_l 1×1 convolutions.
 
     y is (tokens, image): what the base is told, and an image `factor` times the size of x, in [0, 1]. A prompt that
-    stays the same is bound by a function of y before the denoiser.
+    stays the same is bound by a function of y before the denoiser. All of params["zero"] times s is how much the copy
+    is heard.
 
     Args:
         base: the trained network, with `Tokens`.
         widths: channels of the convolutions that see the image; each after the first halves its sides.
         channels: of the image.
-        scale: s, how much the copy is heard.
 
     Source: [zhang2023controlnet].
     """
@@ -35,7 +35,6 @@ class ControlledDiffusion:
     base: DiffusionUNet
     widths: tuple[int, ...] = (16, 32, 96, 256)
     channels: int = 3
-    scale: float = 1.0
 
     @property
     def factor(self) -> int:
@@ -91,7 +90,7 @@ class ControlledDiffusion:
             zip((*own.skips, own.middle), (*heard.skips, heard.middle), strict=True)
         ):
             layer = params["zero"][f"zero_{i}"]
-            joined.append(h + self.scale * (c @ layer["kernel"] + layer["bias"]))
+            joined.append(h + (c @ layer["kernel"] + layer["bias"]).astype(h.dtype))
         passage = own._replace(skips=tuple(joined[:-1]), middle=joined[-1])
         return self.base.ascend(params["base"], passage, tokens).astype(x.dtype)
 

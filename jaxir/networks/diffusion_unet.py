@@ -16,8 +16,15 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxir.networks.blocks import Norm, Resampling, ResBlock, SelfAttention, StridedConv, enlarged
-from jaxir.networks.conditioning import Tokens
+from jaxir.networks.blocks import (
+    Norm,
+    Resampling,
+    ResBlock,
+    SelfAttention,
+    StridedConv,
+    enlarged,
+)
+from jaxir.networks.conditioning import Labels, Tokens
 from jaxir.networks.convolution import Conv
 from jaxir.networks.embedding import Sinusoids, Waves
 from jaxir.networks.network import LinenNetwork
@@ -54,7 +61,7 @@ class DiffusionUNet(LinenNetwork):
         middle_attention: whether the coarsest level has attention between its two further blocks.
         heads: of an attention, of all or of each level; None where `head_width` tells.
         head_width: channels of a head; None where `heads` tells.
-        heads_up: of an attention on the way up; None for as many as on the way down.
+        heads_up: of an attention on the way up, where `heads` is one number; None for as many as on the way down.
         waves: the features of the noise level before its two dense layers.
         modulated: whether the noise level scales and shifts inside a block, or is added.
         resampling: how residual blocks of their own change the sides; None for a strided convolution on the way down
@@ -71,7 +78,7 @@ class DiffusionUNet(LinenNetwork):
         pyramid_out: whether every level adds to the output, which goes up beside the features.
 
     The other fields are those of `LinenNetwork`; `embedding` is four times `width` in most published networks. Images
-    of any size go in without padding.
+    of any size go in without padding where sides are halved by convolutions and y is no image.
 
     Source: [ho2020ddpm]; [song2021score] (DDPM++, NCSN++); [dhariwal2021adm]; [rombach2022ldm].
     """
@@ -127,8 +134,10 @@ class DiffusionUNet(LinenNetwork):
 
     @property
     def multiple(self) -> int:
-        """1: nothing is padded."""
-        return 1
+        """1, nothing is padded, where sides are halved by convolutions that count the last of an odd number in."""
+        any_side = self.resampling is None and self.down_padding == (1, 1)
+        elsewhere = isinstance(self.conditioning, Labels | Tokens | None)
+        return 1 if any_side and elsewhere else self.stride
 
     def module(self) -> nn.Module:
         """The layers."""
@@ -202,7 +211,7 @@ class _Down(nn.Module):
         layers = _Layers(c, nn.silu(vector), y)
         image = c.entry.entrance(x, y).astype(layers.dtype)
         h = Conv(c.channels(c.entrance), dtype=layers.dtype, name="entrance")(image)
-        h = h if added is None else h + added
+        h = h if added is None else h + added.astype(h.dtype)
         skips = [h]
         for level in range(len(c.multipliers)):
             if level:
@@ -273,9 +282,11 @@ class _Layers:
     def attend(self, h: Array, level: int, name: str, up: bool = False) -> Array:
         c = self.config
         heads, norm = c.heads_of(level, up), c.attention_norm or c.norm
+        again = nn.remat if c.remat else lambda kind: kind
         if c.token_depth:
-            return TokenTransformer(heads, c.token_depth, norm, self.dtype, name=name)(h, self.y)
-        return SelfAttention(heads, norm, c.scale, self.dtype, name=name)(h)
+            layer = again(TokenTransformer)(heads, c.token_depth, norm, self.dtype, name=name)
+            return layer(h, self.y)
+        return again(SelfAttention)(heads, norm, c.scale, self.dtype, name=name)(h)
 
     def halved(self, h: Array, name: str) -> Array:
         c = self.config

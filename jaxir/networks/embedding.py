@@ -6,6 +6,7 @@ import dataclasses
 from typing import Protocol
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -72,5 +73,6 @@ class _GaussianWaves(nn.Module):
     @nn.compact
     def __call__(self, condition: Array) -> Array:
         half, initial = self.config.features // 2, nn.initializers.normal(self.config.scale)
-        phase = 2 * jnp.pi * self.param("frequencies", initial, (half,)) * condition
+        drawn = jax.lax.stop_gradient(self.param("frequencies", initial, (half,)))
+        phase = 2 * jnp.pi * drawn * condition
         return jnp.concatenate([jnp.sin(phase), jnp.cos(phase)])

@@ -20,7 +20,7 @@ class Padding(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Mirrored(Padding):
-    """The image in a mirror at its edge; a side of one pixel has nothing to mirror and is repeated."""
+    """The image in a mirror at its edge; of an image with a side of one pixel the edge is repeated."""
 
     def __call__(self, image: Image, rows: int, columns: int) -> Image:
         """x[2n − 2 − i] beyond the last pixel n − 1."""

@@ -112,12 +112,12 @@ class KLAutoencoder(PyramidAutoencoder):
     def encode(self, params: Params, x: Image) -> Code:
         """μ(x), and σ(x) from a log variance between −30 and 20."""
         moments = jnp.asarray(self.encoder().apply({"params": params["encoder"]}, x))
-        mean, log_variance = jnp.split(moments, 2, axis=-1)
+        mean, log_variance = jnp.split(moments.astype(x.dtype), 2, axis=-1)
         return Code(mean, jnp.exp(jnp.clip(log_variance, -30, 20) / 2))
 
     def decode(self, params: Params, z: Image) -> Image:
         """D(z)."""
-        return jnp.asarray(self.decoder().apply({"params": params["decoder"]}, z))
+        return jnp.asarray(self.decoder().apply({"params": params["decoder"]}, z)).astype(z.dtype)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -156,7 +156,8 @@ class VQAutoencoder(PyramidAutoencoder):
 
     def encode(self, params: Params, x: Image) -> Code:
         """E(x), not yet replaced."""
-        return Code(jnp.asarray(self.encoder().apply({"params": params["encoder"]}, x)), 0.0)
+        z = jnp.asarray(self.encoder().apply({"params": params["encoder"]}, x))
+        return Code(z.astype(x.dtype), 0.0)
 
     def quantise(self, params: Params, z: Image) -> tuple[Float[Array, "h w c"], Int[Array, "h w"]]:
         """q(z), and which vector of the codebook is at each position."""
@@ -171,7 +172,8 @@ class VQAutoencoder(PyramidAutoencoder):
         """D(q(z)), with the gradient of D at q(z) as that at z."""
         replaced = jax.lax.stop_gradient(self.quantise(params, z)[0])
         straight = replaced + (z - jax.lax.stop_gradient(z))
-        return jnp.asarray(self.decoder().apply({"params": params["decoder"]}, straight))
+        x = jnp.asarray(self.decoder().apply({"params": params["decoder"]}, straight))
+        return x.astype(z.dtype)
 
 
 class _Middle(nn.Module):

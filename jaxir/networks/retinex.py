@@ -15,7 +15,7 @@ FLOOR = 1e-3
 
 
 def decomposed(x: Image, *, radius: float = 2.0) -> tuple[Image, Image]:
-    """(R, I) of the intensities v = (x + 1)/2, R = v/I, I = FLOOR + the largest of the channels, smoothed.
+    """(R, I) of the intensities v = max((x + 1)/2, 0), R = v/I, I = FLOOR + the largest of the channels, smoothed.
 
     Where light is even R does not change with its strength, up to FLOOR. R I = v, with nothing lost but rounding; the
     largest channel of R is about 1.

@@ -63,11 +63,12 @@ class TinyAutoencoder(LatentNetwork):
 
     def encode(self, params: Params, x: Image) -> Code:
         """E(x)."""
-        return Code(jnp.asarray(_Encoder(self).apply({"params": params["encoder"]}, x)), 0.0)
+        z = jnp.asarray(_Encoder(self).apply({"params": params["encoder"]}, x))
+        return Code(z.astype(x.dtype), 0.0)
 
     def decode(self, params: Params, z: Image) -> Image:
         """D(3 tanh(z/3))."""
-        return jnp.asarray(_Decoder(self).apply({"params": params["decoder"]}, z))
+        return jnp.asarray(_Decoder(self).apply({"params": params["decoder"]}, z)).astype(z.dtype)
 
 
 class _Block(nn.Module):

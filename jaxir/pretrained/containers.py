@@ -196,15 +196,15 @@ def _legacy(whole: mmap.mmap) -> dict[Place, np.ndarray]:
 def _leaves(tree: Any) -> Iterator[tuple[Place, StoredTensor]]:
     """The tensors of dicts, lists and tuples in each other."""
     left: list[tuple[Place, Any]] = [((), tree)]
-    visited = 0
+    seen = 1
     while left:
         at, node = left.pop()
-        visited += 1
-        if visited > _NODES or len(at) > _DEPTH:
-            raise ValueError("dicts in dicts without end")
         if isinstance(node, StoredTensor):
             yield at, node
         elif isinstance(node, dict | list | tuple):
+            seen += len(node)
+            if seen > _NODES or len(at) > _DEPTH:
+                raise ValueError("dicts in dicts without end")
             parts = list(node.items() if isinstance(node, dict) else enumerate(node))
             left += [
                 ((*at, k), v) for k, v in reversed(parts) if isinstance(v, dict | list | tuple)

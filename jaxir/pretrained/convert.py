@@ -96,6 +96,11 @@ def convert(
         raise WeightsError(f"{dst} exists: give a new folder")
     source = open_source(src, family, config=config, root=root, base=base)
     denoiser, network = _converted(source)
+    if record is not None and record.output.shape[-1] != network.out_channels:
+        raise WeightsError(
+            f"output of the record has {record.output.shape[-1]} channels but the network {network.out_channels}: "
+            "record all that it gives"
+        )
     dst.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{dst.name}.", dir=dst.parent) as folder:
         partial = Path(folder) / dst.name

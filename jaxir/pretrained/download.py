@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import http.client
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from http.client import HTTPResponse
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 _BLOCK, _ATTEMPTS, _TIMEOUT = 2**20, 5, 30.0
 
@@ -30,10 +32,10 @@ def opened(url: str, *, token: str | None = None, start: int = 0) -> HTTPRespons
     request = urllib.request.Request(url, headers={"User-Agent": f"jaxir/{version('jaxir')}"})
     if start:
         request.add_header("Range", f"bytes={start}-")
-    if token:  # and not to where the hub sends us on, which is another's storage
+    if token:
         request.add_unredirected_header("Authorization", f"Bearer {token}")
     try:
-        return urllib.request.urlopen(request, timeout=_TIMEOUT)
+        return urllib.request.build_opener(_SentOn).open(request, timeout=_TIMEOUT)
     except urllib.error.HTTPError as error:
         error.close()
         reason = " ".join(str(error.reason).split())
@@ -41,6 +43,22 @@ def opened(url: str, *, token: str | None = None, start: int = 0) -> HTTPRespons
     except (OSError, http.client.HTTPException) as error:
         reason = str(getattr(error, "reason", error)) or type(error).__name__
         raise HubError(f"{url} cannot be reached ({reason}): check the network") from error
+
+
+class _SentOn(urllib.request.HTTPRedirectHandler):
+    """The token goes on with us within the host that it is for, and not to another's storage."""
+
+    def redirect_request(self, request: Any, *rest: Any) -> urllib.request.Request | None:
+        following = super().redirect_request(request, *rest)
+        token = request.unredirected_hdrs.get("Authorization")
+        if following is not None and token and _host(following.full_url) == _host(request.full_url):
+            following.add_unredirected_header("Authorization", token)
+        return following
+
+
+def _host(url: str) -> tuple[str, str]:
+    parts = urllib.parse.urlsplit(url)
+    return parts.scheme, parts.netloc
 
 
 def download(

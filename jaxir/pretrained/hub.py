@@ -11,6 +11,7 @@ HF_ENDPOINT, HF_TOKEN, HF_HOME, HF_HUB_CACHE and HF_HUB_OFFLINE mean what they m
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
@@ -30,7 +31,7 @@ _FOLDERS = ("", "unet", "vae", "vqvae", "controlnet", "scheduler")
 _PLAIN = re.compile(
     r"(config|model_index|scheduler_config|parity)\.json|parity\.npz|README\.md|LICENSE.*"
 )
-_VARIANT = re.compile(r"\.(fp16|bf16|non_ema)[.-]")
+_VARIANT = re.compile(r"[.-](fp16|bf16|non_ema)[.-]")
 
 
 class Repository(NamedTuple):
@@ -198,6 +199,8 @@ def _listing(place: Repository) -> tuple[str, list[_Entry]]:
                 f"terms, accept them at {endpoint()}/{place.name} and set HF_TOKEN"
             ) from error
         raise
+    except http.client.HTTPException as error:
+        raise HubError(f"{url} stopped on the way ({error}): run the command again") from error
     except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         if isinstance(error, WeightsError):
             raise
@@ -233,6 +236,8 @@ def _wanted(place: Repository, entries: Iterable[_Entry]) -> list[_Entry]:
     weights = []
     for folder in _FOLDERS:
         here = [entry for entry in within if _folder(entry) == folder]
+        if not any(PurePosixPath(entry.name).name == "config.json" for entry in here):
+            continue  # a pipeline's own single file, which nothing here reads by the folder
         for suffixes in ((".safetensors", ".safetensors.index.json"), (".bin", ".bin.index.json")):
             if found := [entry for entry in here if entry.name.endswith(suffixes)]:
                 weights += found

@@ -8,6 +8,7 @@ the two, which is all that differs. Lines of the table are written by kind of la
 from __future__ import annotations
 
 import fnmatch
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -67,6 +68,12 @@ def norm(ours: str, theirs: str, *, bias: bool = True) -> Iterator[Name]:
         yield Name(f"{ours}/bias", f"{theirs}.bias", np.ravel)
 
 
+def scaled(table: Iterable[Name], factor: float) -> Iterator[Name]:
+    """The same tensors, multiplied by a number."""
+    for name in table:
+        yield name._replace(read=functools.partial(_times, factor, name.read))
+
+
 def collect(
     names: Iterable[Name],
     tensors: Mapping[str, np.ndarray],
@@ -116,6 +123,12 @@ def collect(
             node = node.setdefault(parent, {})
         node[last] = value
     return params
+
+
+def _times(
+    factor: float, read: Callable[[np.ndarray], np.ndarray], value: np.ndarray
+) -> np.ndarray:
+    return factor * read(value)
 
 
 def _matrix(value: np.ndarray) -> np.ndarray:

@@ -95,6 +95,10 @@ _STORAGES = {
 }
 
 
+_COPIED = 2**24
+"""Entries of lists that a pickle may have copied; those of a file of weights have a few for each tensor."""
+
+
 def read_pickle(stream: IO[bytes] | mmap | bytes) -> Any:
     """The value of one pickle; a stream is left behind its last byte.
 
@@ -117,6 +121,7 @@ def _run(stream: IO[bytes] | mmap | bytes) -> Any:
     stack: list[Any] = []
     outer: list[list[Any]] = []  # what lay below each open mark
     memo: dict[int, Any] = {}
+    copied = 0
 
     def since_mark() -> list[Any]:
         nonlocal stack
@@ -177,6 +182,11 @@ def _run(stream: IO[bytes] | mmap | bytes) -> Any:
                 arguments, name = stack.pop(), stack.pop()
                 if not (isinstance(name, Named) and name in _MAKERS):
                     raise PickleRefused(f"calls {name if isinstance(name, Named) else 'a value'}")
+                copied += sum(
+                    len(part) for part in arguments if isinstance(part, list | tuple | dict)
+                )
+                if copied > _COPIED:
+                    raise ValueError("the pickle copies its lists without end")
                 stack.append(_MAKERS[name](*arguments))
             case "BINPERSID":
                 stack.append(_storage(*stack.pop()))

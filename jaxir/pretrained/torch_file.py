@@ -93,7 +93,10 @@ def _with_named_averages(path: Path, arrays: dict[Place, np.ndarray]) -> dict[Pl
     if not unnamed:
         return arrays
     rest = {at: array for at, array in arrays.items() if at[:2] != _AVERAGES}
-    root = _chosen(path, rest)
+    try:
+        root = _chosen(path, rest)
+    except WeightsError:  # what they are averages of is not clear
+        return arrays
     named: dict[Place, np.ndarray] = {}
     for at, own in rest.items():
         if at[: len(root)] == root:

@@ -115,7 +115,8 @@ def log_snr_times(
     start = first if sigma_max is None else jnp.maximum(first, -jnp.log(sigma_max))
     end = last if sigma_min is None else jnp.minimum(last, -jnp.log(sigma_min))
     times = process.time(jnp.linspace(start, end, steps))
-    times = times.at[-1].set(jnp.where(end == last, low, times[-1]))
+    if steps > 1:
+        times = times.at[-1].set(jnp.where(end == last, low, times[-1]))
     return times.at[0].set(jnp.where(start == first, high, times[0]))
 
 

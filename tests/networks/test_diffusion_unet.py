@@ -8,7 +8,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxir.networks import DiffusionUNet, InputSkip, Labels, Nearest, Norm, Sinusoids, Tokens
+from jaxir.networks import (
+    CrossAttention,
+    DiffusionUNet,
+    Filtered,
+    GaussianWaves,
+    InputSkip,
+    Labels,
+    Nearest,
+    Norm,
+    Sinusoids,
+    Tokens,
+)
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
 NETWORK = DiffusionUNet(
@@ -48,6 +59,31 @@ def test_any_height_and_width_keep_their_shape():
     for size in ((1, 1), (2, 5), (7, 4)):
         out = jax.eval_shape(NETWORK.apply, rough(), image(*size), CONDITION, jnp.asarray(1))
         assert out.shape == (*size, 3)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"resampling": Filtered(), "pyramid_in": InputSkip(), "pyramid_out": True},
+        {"resampling": Nearest()},
+        {"down_padding": (0, 1)},
+        {"conditioning": CrossAttention(3, heads=1, width=4)},
+    ],
+)
+def test_whatever_halves_the_sides_and_whatever_y_is_any_size_goes(change):
+    network = dataclasses.replace(NETWORK, **{"conditioning": None} | change)
+    params = jax.eval_shape(network.init, jax.random.key(0))
+    for size in ((1, 1), (5, 7)):
+        x = jax.ShapeDtypeStruct((*size, 3), jnp.float32)
+        out = jax.eval_shape(network.apply, params, x, CONDITION, x if network.sees_y else None)
+        assert out.shape == (*size, 3)
+
+
+def test_the_frequencies_of_gaussian_waves_are_not_learnt():
+    network = dataclasses.replace(NETWORK, waves=GaussianWaves(8), conditioning=None)
+    params = network.init(jax.random.key(0))
+    of = jax.grad(lambda params: jnp.sum(network.apply(params, image(2, 2), CONDITION)))(params)
+    assert not np.any(of["waves"]["frequencies"])
 
 
 def test_alone_equals_in_a_batch_and_no_class_adds_nothing():

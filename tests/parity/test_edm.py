@@ -48,6 +48,13 @@ def test_under_each_preconditioning_the_denoiser_is_the_originals(kind, name):
     assert jnp.max(jnp.abs(out - expected)) < 2e-4 * jnp.max(jnp.abs(expected))
 
 
+def test_what_is_not_here_of_score_sde_is_refused():
+    assert not ScoreSDE().recognises(case("score_sde_ddpm").config)
+    of = case("score_sde_ncsnpp_cat")
+    with pytest.raises(ValueError, match=r"is .*, which jaxir's network does not have"):
+        ScoreSDE().convert(of.config, of.tensors)
+
+
 def test_ddpmpp_of_score_sde_is_the_original():
     of = case("score_sde_ddpmpp")
     denoiser, network = ScoreSDE().convert(of.config, of.tensors)

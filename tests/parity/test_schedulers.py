@@ -2,7 +2,8 @@
 
 Each pixel is N(0.3, 0.25), so the model is the exact denoiser of a Gaussian. The comparison ends where diffusers' rule
 is another: DDIM's previous step there is 1000/N earlier whatever the spacing, so "linspace" is left out; of "trailing"
-DDPM's last step, which draws noise on the way to the clean image.
+DDPM's last step, which draws noise on the way to the clean image; a clipped estimate; and an end that is not the clean
+image ("offset", "sigma_min", "second_order_final").
 """
 
 import itertools
@@ -69,7 +70,7 @@ def table(config):
     return schedule({"beta_schedule": config["beta_schedule"], **config}).process
 
 
-@pytest.mark.parametrize("name", ["linear", "scaled", "cosine"])
+@pytest.mark.parametrize("name", ["linear", "scaled", "cosine", "velocity", "clean", "offset"])
 def test_ddim_takes_the_same_steps(name):
     for case, config, of in runs("ddim"):
         if case.startswith(name) and "linspace" not in case:
@@ -78,10 +79,11 @@ def test_ddim_takes_the_same_steps(name):
             found = states(
                 DDIM(config["eta"]), denoiser_of(process), of["states"][0], times, of["noise"]
             )
-            expect_equal(found, of["states"], case)
+            whole = len(found) - (case == "offset")
+            expect_equal(found[:whole], of["states"][:whole], case)
 
 
-@pytest.mark.parametrize("name", ["linear", "scaled", "cosine"])
+@pytest.mark.parametrize("name", ["linear", "scaled", "cosine", "velocity"])
 def test_ddpm_takes_the_same_steps_with_either_variance(name):
     for case, config, of in runs("ddpm"):
         if case.startswith(name):
@@ -127,8 +129,32 @@ def test_heun_takes_the_same_steps_in_the_noisy_image():
 def test_dpm_solver_takes_the_same_steps():
     process = VP()
     for case, config, of in runs("dpmpp"):
-        if config["solver_order"] == 2 and config["final_sigmas_type"] == "zero":
+        if config["final_sigmas_type"] == "zero":
             times = process.time(-jnp.log(jnp.asarray(of["sigmas"][:-1], float)))
             none = jnp.zeros((len(times), 4, 4, 1))
-            found = states(DPMSolver(), denoiser_of(process), of["states"][0], times, none)
+            found = states(
+                DPMSolver(config["solver_order"]),
+                denoiser_of(process),
+                of["states"][0],
+                times,
+                none,
+            )
             expect_equal(found, of["states"], case)
+
+
+def test_every_recorded_run_is_one_of_those_compared_or_left_out_for_a_reason():
+    left = {
+        "ddim": {"clipped", "zero_snr"},
+        "ddpm": {"clipped"},
+        "dpmpp": {"sigma_min", "second_order_final"},
+    }
+    for name, cases in left.items():
+        known = {"linear", "scaled", "cosine", "velocity", "clean", "offset", "first"} | cases
+        assert all(any(case.startswith(k) for k in known) for case, *_ in runs(name))
+        assert cases <= {case for case, *_ in runs(name)}
+
+
+def test_a_table_that_is_rescaled_to_no_signal_is_refused():
+    config = next(config for case, config, _ in runs("ddim") if case == "zero_snr")
+    with pytest.raises(ValueError, match="rescale_betas_zero_snr is True"):
+        schedule(config)

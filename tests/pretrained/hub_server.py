@@ -72,8 +72,13 @@ def handler(hub):
                 return self.answer(json.dumps(hub.listing(name)).encode())
             if path.startswith("/api/"):
                 return self.answer(b"{}", 404)
-            if not path.startswith("/cdn/"):  # as the hub sends on to its storage
-                return self.answer(b"", 302, Location="/cdn" + self.path)
+            if not path.startswith(
+                ("/cdn/", "/within/")
+            ):  # as the hub sends on, first within itself
+                return self.answer(b"", 307, Location="/within" + self.path)
+            if path.startswith("/within/"):  # and then to the storage of another host
+                storage = f"http://localhost:{self.server.server_port}/cdn"
+                return self.answer(b"", 302, Location=storage + self.path.removeprefix("/within"))
             name, _, file = path.removeprefix("/cdn/").partition(f"/resolve/{COMMIT}/")
             content = hub.sent.get(file, hub.files[name][file])
             asked = self.headers.get("Range")

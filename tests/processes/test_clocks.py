@@ -24,6 +24,13 @@ from jaxir.processes import (
     uniform_times,
 )
 
+
+def test_one_time_below_the_noisy_end_is_the_first_of_its_grid():
+    process = VP()
+    (time,) = log_snr_times(process, 1, sigma_max=1.0)
+    np.testing.assert_allclose(process.log_snr(time), 0, atol=1e-5)
+
+
 GRIDS = [uniform_times, quadratic_times, cosine_times, log_snr_times, karras_times]
 each_process = pytest.mark.parametrize("process", PROCESSES, ids=name)
 each_grid = pytest.mark.parametrize("grid", GRIDS, ids=lambda grid: grid.__name__)

@@ -15,6 +15,7 @@ from jaxir.denoisers import NetworkDenoiser, Noise, Times
 from jaxir.networks import Concatenation, DiffusionUNet, Labels, Nearest, Sinusoids
 from jaxir.networks.conditioning import Conditioning
 from jaxir.pretrained.families.family import Config, Converted, Tensors, shapes
+from jaxir.pretrained.families.switches import refuse_all_but
 from jaxir.pretrained.names import Name, collect, conv, dense, norm
 from jaxir.processes import CosineTable, LinearTable
 
@@ -57,19 +58,18 @@ class ADM:
             ConversionError: if the tensors do not fit the configuration.
             ValueError: if the configuration is incomplete.
         """
+        refuse_all_but(config, predict_xstart=(False,), noise_schedule=("linear", "cosine"))
         unet = network(config)
         params = collect(names(unet, config), tensors, shapes(unet))
         steps = int(config.get("diffusion_steps", 1000))
-        schedule = config.get("noise_schedule", "linear")
-        if schedule not in ("linear", "cosine"):
-            raise ValueError(f"noise_schedule is {schedule!r}, expected 'linear' or 'cosine'")
         scale = 1000 / steps
         process = (
             CosineTable(steps=steps)
-            if schedule == "cosine"
+            if config.get("noise_schedule", "linear") == "cosine"
             else LinearTable(1e-4 * scale, 0.02 * scale, steps)
         )
-        inlet = Times(float(steps), -1.0)
+        asked = 1000.0 if config.get("rescale_timesteps", False) else float(steps)
+        inlet = Times(asked, -asked / steps)
         denoiser = NetworkDenoiser(
             process, params, unet.apply, Noise(), 0.5, unet.sees_y, inlet=inlet
         )

@@ -14,7 +14,7 @@ from jaxir.pretrained.families import unet2d_condition
 from jaxir.pretrained.families.family import Config, Converted, Tensors, shapes
 from jaxir.pretrained.families.schedulers import schedule
 from jaxir.pretrained.families.switches import refuse_all_but
-from jaxir.pretrained.names import Name, collect, conv, dense
+from jaxir.pretrained.names import Name, collect, conv, dense, scaled
 
 
 class ControlNet:
@@ -47,9 +47,9 @@ class ControlNet:
             unet2d_condition.network(config["unet"]),
             tuple(config.get("conditioning_embedding_out_channels", (16, 32, 96, 256))),
             int(config.get("conditioning_channels", 3)),
-            float(config.get("conditioning_scale", 1.0)),
         )
-        params = collect(names(network), tensors, shapes(network))
+        heard = float(config.get("conditioning_scale", 1.0))
+        params = collect(names(network, heard), tensors, shapes(network))
         process, prediction, inlet = schedule(
             config.get("scheduler", unet2d_condition.STABLE_DIFFUSION)
         )
@@ -59,8 +59,8 @@ class ControlNet:
         return Converted(denoiser, network)
 
 
-def names(network: ControlledDiffusion) -> Iterator[Name]:
-    """The table."""
+def names(network: ControlledDiffusion, heard: float = 1.0) -> Iterator[Name]:
+    """The table; `heard` multiplies what the control network adds."""
     for name in unet2d_condition.names(network.base):
         yield name._replace(ours=f"base/{name.ours}", theirs=f"unet.{name.theirs}")
     for name in unet2d_condition.encoder(network.base):
@@ -73,5 +73,5 @@ def names(network: ControlledDiffusion) -> Iterator[Name]:
     yield from conv("seen/out", f"{place}.conv_out")
     skips = len(network.base.multipliers) * (network.base.blocks + 1)
     for i in range(skips):
-        yield from dense(f"zero/zero_{i}", f"controlnet_down_blocks.{i}")
-    yield from dense(f"zero/zero_{skips}", "controlnet_mid_block")
+        yield from scaled(dense(f"zero/zero_{i}", f"controlnet_down_blocks.{i}"), heard)
+    yield from scaled(dense(f"zero/zero_{skips}", "controlnet_mid_block"), heard)

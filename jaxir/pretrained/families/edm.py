@@ -7,7 +7,7 @@ the preconditioning as "precond".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from jaxir.networks import (
     Sinusoids,
 )
 from jaxir.pretrained.families.family import Config, Converted, Tensors, shapes
-from jaxir.pretrained.names import Name, collect, conv, dense, norm
+from jaxir.pretrained.names import Name, collect, conv, dense, norm, scaled
 from jaxir.processes import EDM, VE, VP
 
 _SONG, _DHARIWAL = "SongUNet", "DhariwalUNet"
@@ -186,19 +186,7 @@ def names(unet: DiffusionUNet, config: Config, sign: int = 1) -> Iterator[Name]:
         if unet.pyramid_out or not level:
             last = (f"{place}_aux_norm", f"{place}_aux_conv") if song else ("out_norm", "out_conv")
             yield from norm(f"out_{level}_norm", last[0])
-            yield from signed(conv(f"out_{level}", last[1]), sign)
-
-
-def signed(table: Iterator[Name], sign: int) -> Iterator[Name]:
-    """The same tensors, turned round where the sign is −1."""
-    for name in table:
-
-        def read(
-            value: np.ndarray, before: Callable[[np.ndarray], np.ndarray] = name.read
-        ) -> np.ndarray:
-            return sign * before(value)
-
-        yield name._replace(read=read)
+            yield from scaled(conv(f"out_{level}", last[1]), sign)
 
 
 def _block(ours: str, theirs: str, skip: bool) -> Iterator[Name]:

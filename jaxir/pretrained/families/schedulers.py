@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from jaxir.denoisers import AngleVelocity, CleanImage, Inlet, Noise, Prediction, Times
 from jaxir.pretrained.families.family import Config
+from jaxir.pretrained.families.switches import refuse_all_but
 from jaxir.processes import CosineTable, LinearTable, Process, ScaledLinearTable
 
 
@@ -30,6 +31,12 @@ def schedule(config: Config) -> Schedule:
     Raises:
         ValueError: for a table or a prediction that is not known here.
     """
+    if "_class_name" in config and "beta_schedule" not in config:
+        raise ValueError(
+            f"the scheduler is {config['_class_name']}, which has no beta_schedule: networks that were not trained on "
+            "a table of DDPM are not read here"
+        )
+    refuse_all_but(config, rescale_betas_zero_snr=(False,), trained_betas=(None,))
     steps = int(config.get("num_train_timesteps", 1000))
     ends = float(config.get("beta_start", 1e-4)), float(config.get("beta_end", 0.02))
     tables: dict[str, Process] = {

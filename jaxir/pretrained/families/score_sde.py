@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import count
 
-from jaxir.denoisers import Levels, NetworkDenoiser, Noise, Times
+from jaxir.denoisers import Inlet, Levels, NetworkDenoiser, Noise, Times
 from jaxir.networks import (
     DiffusionUNet,
     Filtered,
@@ -21,11 +21,10 @@ from jaxir.networks import (
     Norm,
     Sinusoids,
 )
-from jaxir.pretrained.families.edm import signed
 from jaxir.pretrained.families.family import Config, Converted, Tensors, shapes
 from jaxir.pretrained.families.switches import refuse_all_but
-from jaxir.pretrained.names import Name, collect, conv, dense, norm
-from jaxir.processes import VE, VP
+from jaxir.pretrained.names import Name, collect, conv, dense, norm, scaled
+from jaxir.processes import VE, VP, Process, SubVP
 
 
 class ScoreSDE:
@@ -47,15 +46,22 @@ class ScoreSDE:
         """
         unet, model = network(config), config["model"]
         exploding = bool(model.get("scale_by_sigma", False))
+        kinds = ("vesde",) if exploding else ("vpsde", "subvpsde")
+        refuse_all_but(config.get("training", {}), sde=kinds)
+        kind = config.get("training", {}).get("sde", kinds[0])
         inner = {name.removeprefix("module."): value for name, value in tensors.items()}
         table = names(unet, sign=-1 if exploding else 1)
         params = collect(table, inner, shapes(unet), ignored=("sigmas",))
+        process: Process
+        inlet: Inlet
         if exploding:
             ends = 2 * float(model["sigma_min"]), 2 * float(model["sigma_max"])
-            process, inlet = VE(*ends), Levels(0.5)
+            process = VE(*ends)
+            inlet = Levels(0.5)
         else:
             ends = float(model.get("beta_min", 0.1)), float(model.get("beta_max", 20.0))
-            process, inlet = VP(*ends), Times(999.0, 0.0)
+            process = SubVP(*ends) if kind == "subvpsde" else VP(*ends)
+            inlet = Times(999.0, 0.0)
         denoiser = NetworkDenoiser(process, params, unet.apply, Noise(), 0.5, inlet=inlet)
         return Converted(denoiser, unet)
 
@@ -136,12 +142,12 @@ def names(unet: DiffusionUNet, sign: int = 1) -> Iterator[Name]:
             yield from _attention(f"up_{level}_{unet.blocks}_attention", next(layers))
         if unet.pyramid_out:
             yield from norm(f"out_{level}_norm", next(layers))
-            yield from signed(conv(f"out_{level}", next(layers)), sign)
+            yield from scaled(conv(f"out_{level}", next(layers)), sign)
         if level:
             yield from _block(f"up_{level}_resample", next(layers), True)
     if not unet.pyramid_out:
         yield from norm("out_0_norm", next(layers))
-        yield from signed(conv("out_0", next(layers)), sign)
+        yield from scaled(conv("out_0", next(layers)), sign)
 
 
 def _block(ours: str, theirs: str, skip: bool) -> Iterator[Name]:
