@@ -56,3 +56,13 @@ def test_a_table_is_the_originals_and_so_is_a_respaced_step_with_learnt_variance
         ):
             expected = of[name][i].transpose(1, 2, 0)
             np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * abs(expected).max())
+
+
+def test_what_the_scripts_are_told_of_time_and_target_is_heeded():
+    of = case("adm_plain")
+    rescaled = {"diffusion_steps": 4000, "noise_schedule": "cosine", "rescale_timesteps": True}
+    denoiser, _ = ADM().convert(of.config | rescaled, of.tensors)
+    asked = denoiser.inlet.c_noise(denoiser.process, jnp.asarray([1 / 4000, 1.0]))
+    np.testing.assert_allclose(asked, [0, 999.75], atol=1e-3)
+    with pytest.raises(ValueError, match="predict_xstart is True"):
+        ADM().convert(of.config | {"predict_xstart": True}, of.tensors)

@@ -8,6 +8,7 @@ import pytest
 from parity.parity import case, expect_parity
 
 from jaxir.pretrained.families import KarrasEDM, ScoreSDE
+from jaxir.processes import VP, SubVP
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
 EDMS = ["edm_ncsnpp", "edm_ddpmpp", "edm_skip", "edm_adm"]
@@ -53,6 +54,15 @@ def test_what_is_not_here_of_score_sde_is_refused():
     of = case("score_sde_ncsnpp_cat")
     with pytest.raises(ValueError, match=r"is .*, which jaxir's network does not have"):
         ScoreSDE().convert(of.config, of.tensors)
+
+
+def test_a_network_of_score_sde_is_on_the_process_of_its_training():
+    of = case("score_sde_ddpmpp")
+    for sde, kind in (("vpsde", VP), ("subvpsde", SubVP)):
+        config = of.config | {"training": {"sde": sde}}
+        assert isinstance(ScoreSDE().convert(config, of.tensors).denoiser.process, kind)
+    with pytest.raises(ValueError, match="sde is 'vesde'"):
+        ScoreSDE().convert(of.config | {"training": {"sde": "vesde"}}, of.tensors)
 
 
 def test_ddpmpp_of_score_sde_is_the_original():

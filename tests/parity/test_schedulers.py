@@ -158,3 +158,8 @@ def test_a_table_that_is_rescaled_to_no_signal_is_refused():
     config = next(config for case, config, _ in runs("ddim") if case == "zero_snr")
     with pytest.raises(ValueError, match="rescale_betas_zero_snr is True"):
         schedule(config)
+
+
+def test_a_scheduler_that_has_no_table_is_refused():
+    with pytest.raises(ValueError, match="CMStochasticIterativeScheduler, which has no beta_sch"):
+        schedule({"_class_name": "CMStochasticIterativeScheduler", "sigma_min": 0.002})

@@ -236,6 +236,16 @@ def test_a_tensor_that_lies_about_itself(content, reason, archive):
     assert reason in fails(archive(content))
 
 
+def test_a_pickle_that_multiplies_its_own_list_ends_early(archive):
+    """Two megabytes of it would stand for gigabytes: a list of itself, and one that is copied again and again."""
+    begun = b"\x80\x04" + pickle.EMPTY_LIST + pickle.MEMOIZE + pickle.MARK
+    of_itself = begun + (pickle.BINGET + b"\0") * 150_000 + pickle.APPENDS + pickle.STOP
+    assert "dicts in dicts without end" in fails(archive(of_itself))
+    copied = b"ctorch\nSize\n" + pickle.BINGET + b"\0" + pickle.TUPLE1 + pickle.REDUCE
+    copies = begun + pickle.NONE * 100_000 + pickle.APPENDS + copied * 300 + pickle.STOP
+    assert "copies its lists without end" in fails(archive(copies))
+
+
 def test_archives_that_pytorch_does_not_write(archive, file):
     path = archive(tensor(), zipfile.ZIP_DEFLATED)
     assert "data.pkl is compressed, which torch.save does not do" in fails(path)
