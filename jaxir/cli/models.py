@@ -48,7 +48,7 @@ def show(name: Name) -> None:
     Args:
         name: shipped or pulled weights by name, or a folder.
     """
-    from jaxir.pretrained.library import find
+    from jaxir.pretrained.lookup import find
 
     folder = find(name)
     card = folder / "README.md"
@@ -167,7 +167,7 @@ def verify(name: Name) -> None:
     from jaxir.pretrained import WeightsError
     from jaxir.pretrained import verify as compare
     from jaxir.pretrained.convert import is_foreign
-    from jaxir.pretrained.library import find
+    from jaxir.pretrained.lookup import find
 
     folder = find(name)
     if is_foreign(folder):

@@ -8,7 +8,6 @@ degraded image on its way down. As a network of images it is x ↦ decode(latent
 from __future__ import annotations
 
 import dataclasses
-from math import prod
 from typing import Any
 
 import flax.linen as nn
@@ -18,6 +17,7 @@ from jaxtyping import Array, Float
 
 from jaxir.networks.convolution import Conv
 from jaxir.networks.layers import PixelNorm, fold, unfold
+from jaxir.networks.network import count
 from jaxir.typing import Image, Key, Params, Scalar
 
 Hidden = tuple[Float[Array, "h w c"], ...]
@@ -93,8 +93,7 @@ class Autoencoder:
 
     def size(self) -> int:
         """Number of parameters."""
-        shapes = jax.eval_shape(self.init, jax.random.key(0))
-        return sum(prod(leaf.shape) for leaf in jax.tree.leaves(shapes))
+        return count(self.init)
 
 
 class _Block(nn.Module):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from math import prod
 
 import jax
 import jax.numpy as jnp
 
 from jaxir.networks.conditioning import Conditioning
 from jaxir.networks.hint import Hint
+from jaxir.networks.network import count
 from jaxir.networks.unet import UNet
 from jaxir.typing import Image, Key, Params, Scalar
 
@@ -96,5 +96,4 @@ class Controlled:
 
     def size(self) -> int:
         """Number of parameters, the base's among them."""
-        shapes = jax.eval_shape(self.init, jax.random.key(0))
-        return sum(prod(leaf.shape) for leaf in jax.tree.leaves(shapes))
+        return count(self.init)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from math import prod
 from typing import Any
 
 import flax.linen as nn
@@ -13,6 +12,7 @@ from jaxtyping import Array
 
 from jaxir.networks.convolution import Conv
 from jaxir.networks.diffusion_unet import DiffusionUNet
+from jaxir.networks.network import count
 from jaxir.typing import Image, Key, Params, Scalar
 
 
@@ -96,8 +96,7 @@ class ControlledDiffusion:
 
     def size(self) -> int:
         """Number of parameters, the base's among them."""
-        shapes = jax.eval_shape(self.init, jax.random.key(0))
-        return sum(prod(leaf.shape) for leaf in jax.tree.leaves(shapes))
+        return count(self.init)
 
     def _like(self) -> tuple[Array, Array, Array]:
         x = jnp.zeros((self.stride, self.stride, self.base.in_channels))

@@ -9,13 +9,12 @@ asked for, and the conditioning of the network within says by which door it come
 from __future__ import annotations
 
 import dataclasses
-from math import prod
 from typing import Protocol
 
 import jax
 import jax.numpy as jnp
 
-from jaxir.networks.network import Network
+from jaxir.networks.network import Network, count
 from jaxir.typing import Image, Key, Params, Scalar
 
 
@@ -82,8 +81,7 @@ class Guided:
 
     def size(self) -> int:
         """Number of parameters of both."""
-        shapes = jax.eval_shape(self.init, jax.random.key(0))
-        return sum(prod(leaf.shape) for leaf in jax.tree.leaves(shapes))
+        return count(self.init)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from math import prod
 
 import flax.linen as nn
 import jax
@@ -12,6 +11,7 @@ from jaxtyping import Array, Float
 
 from jaxir.networks.convolution import Conv
 from jaxir.networks.layers import fold
+from jaxir.networks.network import count
 from jaxir.typing import Image, Key, Params
 
 
@@ -52,8 +52,7 @@ class ImageEncoder:
 
     def size(self) -> int:
         """Number of parameters."""
-        shapes = jax.eval_shape(self.init, jax.random.key(0))
-        return sum(prod(leaf.shape) for leaf in jax.tree.leaves(shapes))
+        return count(self.init)
 
 
 class _ImageEncoder(nn.Module):

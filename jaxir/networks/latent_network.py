@@ -7,11 +7,9 @@ for the mean or for a draw need not know which it has.
 from __future__ import annotations
 
 import abc
-from math import prod
 from typing import NamedTuple
 
-import jax
-
+from jaxir.networks.network import count
 from jaxir.networks.padding import Mirrored
 from jaxir.typing import Image, Key, Params, Scalar
 
@@ -71,8 +69,7 @@ class LatentNetwork(abc.ABC):
 
     def size(self) -> int:
         """Number of parameters."""
-        shapes = jax.eval_shape(self.init, jax.random.key(0))
-        return sum(prod(leaf.shape) for leaf in jax.tree.leaves(shapes))
+        return count(self.init)
 
 
 def whole(x: Image, stride: int) -> Image:

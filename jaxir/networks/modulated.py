@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from math import prod
 
 import jax
 import jax.numpy as jnp
 
+from jaxir.networks.network import count
 from jaxir.networks.unet import UNet
 from jaxir.typing import Image, Key, Params, Scalar
 
@@ -94,5 +94,4 @@ class Modulated:
 
     def size(self) -> int:
         """Number of parameters, the base's among them."""
-        shapes = jax.eval_shape(self.init, jax.random.key(0))
-        return sum(prod(leaf.shape) for leaf in jax.tree.leaves(shapes))
+        return count(self.init)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+from collections.abc import Callable
 from math import prod
 from typing import Protocol, runtime_checkable
 
@@ -151,5 +152,10 @@ class LinenNetwork(abc.ABC):
 
     def size(self) -> int:
         """Number of parameters."""
-        shapes = jax.eval_shape(self.init, jax.random.key(0))
-        return sum(prod(leaf.shape) for leaf in jax.tree.leaves(shapes))
+        return count(self.init)
+
+
+def count(init: Callable[[Key], Params]) -> int:
+    """How many numbers the parameters are that `init` would draw."""
+    shapes = jax.eval_shape(init, jax.random.key(0))
+    return sum(prod(leaf.shape) for leaf in jax.tree.leaves(shapes))

@@ -8,7 +8,7 @@ from jaxir.codecs import NetworkCodec
 from jaxir.pretrained.containers import WeightsError
 from jaxir.pretrained.convert import part_of
 from jaxir.pretrained.families.autoencoders import convert_autoencoder
-from jaxir.pretrained.library import find
+from jaxir.pretrained.lookup import find
 from jaxir.pretrained.torch_file import read_tensors
 
 _PARTS = ("vae", "vqvae", "vqgan")

@@ -14,6 +14,7 @@ from jaxir.networks import KLAutoencoder, LatentNetwork, TinyAutoencoder, VQAuto
 from jaxir.networks.pyramid_autoencoder import PyramidAutoencoder
 from jaxir.pretrained.families.family import Config, Tensors, shapes
 from jaxir.pretrained.families.switches import refuse_all_but
+from jaxir.pretrained.families.unet2d import renamed
 from jaxir.pretrained.names import Name, collect, conv, dense, norm, tensor
 from jaxir.typing import Params
 
@@ -74,8 +75,7 @@ def convert_autoencoder(config: Config, tensors: Tensors) -> ConvertedAutoencode
         raise ValueError(
             f"{', '.join(sorted(settings))} of {name} is not known: the networks here do not have it"
         )
-    renamed = {_renamed(theirs): value for theirs, value in tensors.items()}
-    params = collect(names(network), renamed, shapes(network))
+    params = collect(names(network), renamed(tensors), shapes(network))
     return ConvertedAutoencoder(network, params, scale, shift)
 
 
@@ -234,14 +234,6 @@ def _tiny_names(network: TinyAutoencoder) -> Iterator[Name]:
             yield from conv(f"decoder/up_{level}", f"decoder.layers.{place + 1}", bias=False)
             place += 2
     yield from conv("decoder/conv_out", f"decoder.layers.{place}")
-
-
-def _renamed(name: str) -> str:
-    """A tensor's present name; attention once had others."""
-    former = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
-    for old, new in former.items():
-        name = name.replace(f".{old}.", f".{new}.")
-    return name
 
 
 _CLASSES: dict[str, tuple[Callable[[dict[str, Any]], Any], Callable[[Any], Iterator[Name]]]] = {

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from jaxir.pretrained.families.family import Config, Converted, Tensors, shapes
 from jaxir.pretrained.families.schedulers import schedule
 from jaxir.pretrained.families.switches import refuse_all_but
 from jaxir.pretrained.names import Name, collect, conv, dense, norm
+
+Attend = Callable[[str, str], Iterator[Name]]
+"""Our path and the original's name of an attention to the lines of its table."""
 
 _OLDER = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 
@@ -65,50 +69,75 @@ def network(config: Config) -> DiffusionUNet:
         raise ValueError(
             f"the blocks go down as {down} and up as {up}: attention has to be on the same levels"
         )
-    widths = [int(width) for width in config["block_out_channels"]]
-    head, groups = config.get("attention_head_dim", 8), int(config.get("norm_num_groups", 32))
-    classes = config.get("num_class_embeds")
+    head, classes = config.get("attention_head_dim", 8), config.get("num_class_embeds")
     resnet = config.get("downsample_type", "conv") == "resnet" or "ResnetDownsampleBlock2D" in down
-    padding = int(config.get("downsample_padding", 1))
-    return DiffusionUNet(
-        in_channels=int(config.get("in_channels", 3)),
-        out_channels=int(config.get("out_channels", 3)),
+    return dataclasses.replace(
+        plain(config, attention),
         conditioning=None if classes is None else Labels(int(classes)),
+        middle_attention=bool(config.get("add_attention", True)),
+        heads=1 if head is None else None,
+        head_width=None if head is None else int(head),
+        modulated=config.get("resnet_time_scale_shift", "default") == "scale_shift",
+        resampling=Nearest() if resnet else None,
+    )
+
+
+def plain(config: Config, attention: tuple[bool, ...]) -> DiffusionUNet:
+    """What diffusers' U-Nets have in common: widths, blocks, the time, padding and norms."""
+    widths = [int(width) for width in config["block_out_channels"]]
+    groups, epsilon = int(config.get("norm_num_groups", 32)), float(config.get("norm_eps", 1e-5))
+    return DiffusionUNet(
+        in_channels=int(config["in_channels"]),
+        out_channels=int(config["out_channels"]),
         width=widths[0],
         multipliers=tuple(width / widths[0] for width in widths),
         blocks=int(config.get("layers_per_block", 2)),
         attention=attention,
-        middle_attention=bool(config.get("add_attention", True)),
-        heads=1 if head is None else None,
-        head_width=None if head is None else int(head),
         waves=Sinusoids(
             widths[0],
             last=int(config.get("freq_shift", 0)),
             sine_first=not config.get("flip_sin_to_cos", True),
         ),
         embedding=int(config.get("time_embedding_dim") or 4 * widths[0]),
-        modulated=config.get("resnet_time_scale_shift", "default") == "scale_shift",
-        resampling=Nearest() if resnet else None,
-        down_padding=(1, 1) if padding else (0, 1),
-        norm=Norm(groups, epsilon=float(config.get("norm_eps", 1e-5))),
+        down_padding=(1, 1) if int(config.get("downsample_padding", 1)) else (0, 1),
+        norm=Norm(groups, epsilon=epsilon),
     )
 
 
-def names(unet: DiffusionUNet) -> Iterator[Name]:
-    """The table."""
-    last = len(unet.multipliers) - 1
+def names(unet: DiffusionUNet, attend: Attend | None = None) -> Iterator[Name]:
+    """The table; `attend` is that of an attention, by default over pixels."""
+    attend, last = attend or attention, len(unet.multipliers) - 1
+    yield from encoder(unet, attend)
+    for level in reversed(range(last + 1)):
+        theirs = f"up_blocks.{last - level}"
+        for i in range(unet.blocks + 1):
+            yield from block(f"up_{level}_{i}", f"{theirs}.resnets.{i}", True)
+            if unet.attention[level]:
+                yield from attend(f"up_{level}_{i}_attention", f"{theirs}.attentions.{i}")
+        if level:
+            ours, there = f"up_{level}_resample", f"{theirs}.upsamplers.0"
+            if unet.resampling is None:
+                yield from conv(ours, f"{there}.conv")
+            else:
+                yield from block(ours, there, False)
+    yield from norm("out_0_norm", "conv_norm_out")
+    yield from conv("out_0", "conv_out")
+
+
+def encoder(unet: DiffusionUNet, attend: Attend) -> Iterator[Name]:
+    """The part of the table that a control network shares: all up to the middle."""
+    last, width = len(unet.multipliers) - 1, unet.width
     yield from dense("embedding_0", "time_embedding.linear_1")
     yield from dense("embedding_1", "time_embedding.linear_2")
     if isinstance(unet.conditioning, Labels):
         yield Name("conditioning/kernel", "class_embedding.weight")
     yield from conv("entrance", "conv_in")
-    width = unet.width
     for level in range(last + 1):
         theirs, new = f"down_blocks.{level}", unet.channels(unet.multipliers[level])
         for i in range(unet.blocks):
             yield from block(f"down_{level}_{i}", f"{theirs}.resnets.{i}", width != new)
             if unet.attention[level]:
-                yield from attention(f"down_{level}_{i}_attention", f"{theirs}.attentions.{i}")
+                yield from attend(f"down_{level}_{i}_attention", f"{theirs}.attentions.{i}")
             width = new
         if level < last:
             ours, there = f"down_{level + 1}_resample", f"{theirs}.downsamplers.0"
@@ -118,22 +147,8 @@ def names(unet: DiffusionUNet) -> Iterator[Name]:
                 yield from block(ours, there, False)
     yield from block("middle_0", "mid_block.resnets.0", False)
     if unet.middle_attention:
-        yield from attention("middle_attention", "mid_block.attentions.0")
+        yield from attend("middle_attention", "mid_block.attentions.0")
     yield from block("middle_1", "mid_block.resnets.1", False)
-    for level in reversed(range(last + 1)):
-        theirs = f"up_blocks.{last - level}"
-        for i in range(unet.blocks + 1):
-            yield from block(f"up_{level}_{i}", f"{theirs}.resnets.{i}", True)
-            if unet.attention[level]:
-                yield from attention(f"up_{level}_{i}_attention", f"{theirs}.attentions.{i}")
-        if level:
-            ours, there = f"up_{level}_resample", f"{theirs}.upsamplers.0"
-            if unet.resampling is None:
-                yield from conv(ours, f"{there}.conv")
-            else:
-                yield from block(ours, there, False)
-    yield from norm("out_0_norm", "conv_norm_out")
-    yield from conv("out_0", "conv_out")
 
 
 def block(ours: str, theirs: str, skip: bool, *, embedding: bool = True) -> Iterator[Name]:

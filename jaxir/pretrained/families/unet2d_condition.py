@@ -5,15 +5,17 @@ The text encoder is not part of it: y is what that gave, one vector for each of 
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from collections.abc import Iterator
 
 from jaxir.denoisers import NetworkDenoiser
-from jaxir.networks import DiffusionUNet, Norm, Sinusoids, Tokens
+from jaxir.networks import DiffusionUNet, Tokens
+from jaxir.pretrained.families import unet2d
 from jaxir.pretrained.families.family import Config, Converted, Tensors, shapes
 from jaxir.pretrained.families.schedulers import schedule
 from jaxir.pretrained.families.switches import refuse_all_but
-from jaxir.pretrained.families.unet2d import block
-from jaxir.pretrained.names import Name, collect, conv, dense, norm
+from jaxir.pretrained.names import Name, collect, dense, norm
 
 STABLE_DIFFUSION = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012}
 """The scheduler of a configuration that says nothing of it."""
@@ -77,74 +79,30 @@ def network(config: Config) -> DiffusionUNet:
         raise ValueError(
             f"the blocks are {down} and {up}: expected {' or '.join(known)}, and the same levels going up"
         )
-    widths = [int(width) for width in config["block_out_channels"]]
     heads = config.get("num_attention_heads") or config.get("attention_head_dim", 8)
     depth = config.get("transformer_layers_per_block", 1)
     if not isinstance(depth, int):
         raise ValueError(
             f"transformer_layers_per_block is {depth}: jaxir's network has one depth for every level"
         )
-    return DiffusionUNet(
-        in_channels=int(config.get("in_channels", 4)),
-        out_channels=int(config.get("out_channels", 4)),
+    unet = unet2d.plain(config, attention)
+    return dataclasses.replace(
+        unet,
         conditioning=Tokens(int(config.get("cross_attention_dim", 768))),
-        width=widths[0],
-        multipliers=tuple(width / widths[0] for width in widths),
-        blocks=int(config.get("layers_per_block", 2)),
-        attention=attention,
         heads=heads if isinstance(heads, int) else tuple(heads),
-        waves=Sinusoids(
-            widths[0],
-            last=int(config.get("freq_shift", 0)),
-            sine_first=not config.get("flip_sin_to_cos", True),
-        ),
-        embedding=4 * widths[0],
-        down_padding=(1, 1) if int(config.get("downsample_padding", 1)) else (0, 1),
-        norm=Norm(
-            int(config.get("norm_num_groups", 32)), epsilon=float(config.get("norm_eps", 1e-5))
-        ),
-        attention_norm=Norm(int(config.get("norm_num_groups", 32)), epsilon=1e-6),
+        attention_norm=dataclasses.replace(unet.norm, epsilon=1e-6),
         token_depth=depth,
     )
 
 
 def names(unet: DiffusionUNet) -> Iterator[Name]:
     """The table."""
-    last = len(unet.multipliers) - 1
-    yield from encoder(unet)
-    for level in reversed(range(last + 1)):
-        theirs = f"up_blocks.{last - level}"
-        for i in range(unet.blocks + 1):
-            yield from block(f"up_{level}_{i}", f"{theirs}.resnets.{i}", True)
-            if unet.attention[level]:
-                there = f"{theirs}.attentions.{i}"
-                yield from _transformer(f"up_{level}_{i}_attention", there, unet.token_depth)
-        if level:
-            yield from conv(f"up_{level}_resample", f"{theirs}.upsamplers.0.conv")
-    yield from norm("out_0_norm", "conv_norm_out")
-    yield from conv("out_0", "conv_out")
+    return unet2d.names(unet, functools.partial(_transformer, depth=unet.token_depth))
 
 
 def encoder(unet: DiffusionUNet) -> Iterator[Name]:
-    """The part of the table that a control network shares: all up to the middle."""
-    last = len(unet.multipliers) - 1
-    yield from dense("embedding_0", "time_embedding.linear_1")
-    yield from dense("embedding_1", "time_embedding.linear_2")
-    yield from conv("entrance", "conv_in")
-    width = unet.width
-    for level in range(last + 1):
-        theirs, new = f"down_blocks.{level}", unet.channels(unet.multipliers[level])
-        for i in range(unet.blocks):
-            yield from block(f"down_{level}_{i}", f"{theirs}.resnets.{i}", width != new)
-            if unet.attention[level]:
-                there = f"{theirs}.attentions.{i}"
-                yield from _transformer(f"down_{level}_{i}_attention", there, unet.token_depth)
-            width = new
-        if level < last:
-            yield from conv(f"down_{level + 1}_resample/conv", f"{theirs}.downsamplers.0.conv")
-    yield from block("middle_0", "mid_block.resnets.0", False)
-    yield from _transformer("middle_attention", "mid_block.attentions.0", unet.token_depth)
-    yield from block("middle_1", "mid_block.resnets.1", False)
+    """The part of it that a control network shares."""
+    return unet2d.encoder(unet, functools.partial(_transformer, depth=unet.token_depth))
 
 
 def _transformer(ours: str, theirs: str, depth: int) -> Iterator[Name]:
