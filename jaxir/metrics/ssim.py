@@ -21,10 +21,10 @@ def ssim(restored: Image, truth: Image) -> Scalar:
         (2 μ₁ μ₂ + C₁)(2 σ₁₂ + C₂) / ((μ₁² + μ₂² + C₁)(σ₁² + σ₂² + C₂))
         C₁ = (0.01 range)²,    C₂ = (0.03 range)²
 
-    Moments are those of a window of 11 × 11 pixels with Gaussian weights of width 1.5; the mean is
-    over the windows that lie inside the image, and over channels. It is what scikit-image's
-    `structural_similarity` returns with `gaussian_weights=True, use_sample_covariance=False`.
-    Nothing is clipped or rounded.
+    Moments are those of a window of 11 × 11 pixels with Gaussian weights of width 1.5, in units in
+    which black is 0; the mean is over the windows that lie inside the image, and over channels. It is
+    what scikit-image's `structural_similarity` returns for the same images in [0, 1] with
+    `gaussian_weights=True, use_sample_covariance=False`. Nothing is clipped or rounded.
 
     Args:
         restored: one image, in [-1, 1], of at least 11 × 11 pixels.
@@ -43,6 +43,7 @@ def similarity(restored: Image, truth: Image) -> Float[Array, "2 h w c"]:
 
     Arguments and errors are those of `ssim`.
     """
+    restored, truth = restored + 1, truth + 1  # black is 0: the factor of means depends on where it lies
     size = 2 * _RADIUS + 1
     if min(restored.shape[:2]) < size:
         raise ValueError(

@@ -18,8 +18,8 @@ def pair(request):
 
 def reference_ssim(restored, truth):
     return structural_similarity(
-        *(np.float64(image) for image in (restored, truth)),
-        data_range=2,
+        *((np.float64(image) + 1) / 2 for image in (restored, truth)),
+        data_range=1,
         channel_axis=-1,
         gaussian_weights=True,
         use_sample_covariance=False,
