@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Inexact, UInt
+
+from jaxir.data.files import ImageFileError, decoding, expect_image, expect_place, whole_file
 
 if TYPE_CHECKING:
     from PIL import Image as Pillow
@@ -29,10 +30,6 @@ FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
 
 LAST_BYTES = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}
 """How a whole file ends, in the formats that say so."""
-
-
-class ImageFileError(ValueError):
-    """An image file cannot be read or must not be written; one line says why."""
 
 
 def read_image(path: str | Path) -> Float[np.ndarray, "h w c"]:
@@ -106,24 +103,22 @@ def write_image(
     from PIL import Image
 
     path = Path(path)
-    pixels = _quantise(image, path)
-    _expect_place(path, overwrite=overwrite)
+    image = expect_image(image, path)
+    expect_place(path, FORMATS, overwrite=overwrite)
+    pixels = np.round((np.clip(image, -1, 1) + 1) * np.float32(127.5)).astype(np.uint8)
     form, options = FORMATS[path.suffix.lower()]
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
-    try:
-        with part.open("xb") as file:
-            Image.fromarray(pixels).save(file, form, **options)
-        os.replace(part, path)
-    except OSError as error:
-        raise ImageFileError(
-            f"{path} cannot be written ({error.strerror or error}): choose another place"
-        ) from error
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_file(path) as file:
+        Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(
+            file, form, **options
+        )
 
 
-def image_files(folder: str | Path) -> list[Path]:
+def image_files(folder: str | Path, endings: Iterable[str] = FORMATS) -> list[Path]:
     """The image files of a folder and its subfolders, sorted; hidden ones are left out.
+
+    Args:
+        folder: where to look.
+        endings: of their names, in small letters.
 
     Raises:
         ImageFileError: if it is not a folder, or holds no image.
@@ -135,51 +130,24 @@ def image_files(folder: str | Path) -> list[Path]:
     found = sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in FORMATS and path.is_file() and not path.name.startswith(".")
+        if path.suffix.lower() in endings and path.is_file() and not path.name.startswith(".")
     )
     if not found:
         raise ImageFileError(
-            f"{folder} holds no image: files are looked for whose names end in {', '.join(FORMATS)}"
+            f"{folder} holds no image: files are looked for whose names end in {', '.join(endings)}"
         )
     return found
 
 
-def _expect_file(path: Path) -> None:
-    if path.is_dir():
-        raise ImageFileError(f"{path} is a folder: give an image file")
-    if not path.exists():
-        raise ImageFileError(f"{path} does not exist: give an image file")
-    if path.is_file() and path.stat().st_size == 0:
-        raise ImageFileError(f"{path} is empty (0 bytes): get the file again")
-
-
 @contextmanager
 def _opened(path: Path) -> Iterator[Pillow.Image]:
-    """The open file, of a depth that is known; whatever is wrong with it is one line."""
+    """The open file, of a depth that is known."""
     from PIL import Image
 
-    _expect_file(path)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as file:
-                _expect_known_depth(file, path)
-                yield file
-    except ImageFileError:
-        raise
-    except Image.UnidentifiedImageError as error:
-        raise ImageFileError(
-            f"{path} is not an image that Pillow knows: give a PNG, JPEG, TIFF or WebP file"
-        ) from error
-    except Image.DecompressionBombError as error:
-        raise ImageFileError(
-            f"{path} says that it has more pixels than Pillow trusts "
-            f"({2 * (Image.MAX_IMAGE_PIXELS or 0)}): "
-            "raise PIL.Image.MAX_IMAGE_PIXELS if you know the file"
-        ) from error
-    except Exception as error:  # decoders raise whatever comes up on broken data
-        why = " ".join(str(error).split()) or type(error).__name__
-        raise ImageFileError(f"{path} cannot be decoded ({why}): get the file again") from error
+    # by its name Pillow would map some TIFF files into memory as if they were upright, then turn them
+    with decoding(path), path.open("rb") as stream, Image.open(stream) as file:
+        _expect_known_depth(file, path)
+        yield file
 
 
 def _ends(path: Path, last: bytes) -> bool:
@@ -214,36 +182,3 @@ def _decode(
         transparent = bool(np.asarray(file.convert("RGBA"))[..., 3].min() < 255)
     grey = file.mode in ("1", "L", "LA", "La")
     return np.asarray(file.convert("L" if grey else "RGB")), transparent
-
-
-def _expect_place(path: Path, *, overwrite: bool) -> None:
-    if path.suffix.lower() not in FORMATS:
-        raise ImageFileError(
-            f"{path} ends in {path.suffix!r}, which is no known format: use {', '.join(FORMATS)}"
-        )
-    if path.is_dir():
-        raise ImageFileError(f"{path} is a folder: give the name of a file in it")
-    if path.exists() and not overwrite:
-        raise ImageFileError(f"{path} exists: choose another name, or allow it to be overwritten")
-    if not path.parent.is_dir():
-        raise ImageFileError(f"{path.parent} is not a folder: create it first")
-
-
-def _quantise(image: Inexact[np.ndarray, "h w c"], path: Path) -> UInt[np.ndarray, "h w *c"]:
-    image = np.asarray(image)
-    if image.ndim != 3 or image.shape[2] not in (1, 3) or image.size == 0:
-        raise ImageFileError(
-            f"the image for {path} has shape {image.shape}, expected (H, W, 1) or (H, W, 3)"
-        )
-    if image.dtype.kind in "biu":
-        raise ImageFileError(
-            f"the image for {path} has dtype {image.dtype}, expected floats in [-1, 1]: "
-            "pass x / 127.5 - 1 for 8 bits"
-        )
-    image = image.astype(np.float32)
-    if bad := int(np.sum(~np.isfinite(image))):
-        raise ImageFileError(
-            f"the image for {path} has {bad} values that are not finite: nothing was written"
-        )
-    pixels = np.round((np.clip(image, -1, 1) + 1) * np.float32(127.5)).astype(np.uint8)
-    return pixels[..., 0] if pixels.shape[2] == 1 else pixels

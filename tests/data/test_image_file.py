@@ -111,6 +111,15 @@ def test_exif_orientation_is_applied(tmp_path):
     np.testing.assert_array_equal(read_image(tmp_path / "a.png"), expected)
 
 
+@pytest.mark.parametrize("pixels", [COLOURS, COLOURS[..., 0]], ids=["colour", "grey"])
+def test_exif_orientation_is_applied_to_tiff_as_to_png(tmp_path, pixels):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for suffix in (".tif", ".png"):
+        Image.fromarray(pixels).save(tmp_path / f"a{suffix}", exif=exif)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif"), read_image(tmp_path / "a.png"))
+
+
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(ImageFileError, match=r"a\.png does not exist: give an image file"):
         read_image(tmp_path / "a.png")
