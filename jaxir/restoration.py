@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 
 from jaxir.degradations import Degradation, expect_sound
-from jaxir.denoisers import Denoiser
+from jaxir.denoisers import Denoiser, Tiled, in_tiles
 from jaxir.methods import Method, diffpir
 from jaxir.pretrained import load
 from jaxir.processes import log_snr_times
-from jaxir.samplers import Callback, Samples, sample
+from jaxir.samplers import Callback, Samples, Watch, sample
 from jaxir.typing import Key, Measurement, Times
 
 SIGMA_MAX, SIGMA_MIN = 5.0, 0.03
@@ -29,8 +30,12 @@ def restore(
     steps: int | Times = 50,
     samples: int = 4,
     key: Key | None = None,
+    tile: int | None = None,
+    overlap: int | None = None,
+    tile_batch: int | None = None,
     chunk: int | None = None,
     callback: Callback | None = None,
+    watch: Watch | None = None,
     check: bool = True,
 ) -> Samples:
     """Draw restorations of `y`; their `mean` is the estimate, their `std` the uncertainty at each pixel.
@@ -44,8 +49,14 @@ def restore(
             log-SNR from σ/a = `SIGMA_MAX` to `SIGMA_MIN`; or the times themselves.
         samples: number of restorations; for particle methods of runs, each of which gives all its particles.
         key: a JAX random key; `jax.random.key(0)` by default.
-        chunk: samples at a time, which bounds the memory.
+        tile: side in pixels of what the prior sees at once; an image that is no larger is seen whole, with 0 every one.
+            By default images to 512 pixels are, and larger ones in tiles that fit in the memory that is free. Another
+            size is another image: `diagnostics` has the one that was chosen.
+        overlap: of neighbouring tiles in pixels; 64 or a quarter of a tile by default.
+        tile_batch: tiles at a time, spread over the devices where they divide; one for each by default.
+        chunk: samples at a time, which bounds the memory; all by default, of an image in tiles one.
         callback: gets (done, total); raise in it to cancel.
+        watch: gets the estimate that the first restoration has reached, as often.
         check: measure an operator of your own before sampling: finite values, no mixing of images, linearity and the
             adjoint of a linear one. A dozen applications of it.
 
@@ -74,18 +85,24 @@ def restore(
             f"prior is {type(prior).__name__}, expected a Denoiser or what jaxir.load takes: "
             "subclass jaxir.denoisers.Denoiser around a function of your own"
         )
+    shape = degradation.operator.shape
     denoiser = prior if isinstance(prior, Denoiser) else load(prior)
+    denoiser = in_tiles(denoiser, shape, tile, overlap, tile_batch)
+    tiled = isinstance(denoiser, Tiled)
+    chosen = {"tile": denoiser.size if tiled else 0, "overlap": denoiser.overlap if tiled else 0}
     if isinstance(steps, int):
         steps = log_snr_times(denoiser.process, steps, sigma_max=SIGMA_MAX, sigma_min=SIGMA_MIN)
     guided, sampler = method(denoiser, degradation)
-    return sample(
+    drawn = sample(
         jax.random.key(0) if key is None else key,
         guided,
         y,
-        shape=degradation.operator.shape,
+        shape=shape,
         sampler=sampler,
         times=steps,
         samples=samples,
-        chunk=chunk,
+        chunk=1 if tiled and chunk is None else chunk,
         callback=callback,
+        watch=watch,
     )
+    return dataclasses.replace(drawn, diagnostics={**drawn.diagnostics, **chosen})

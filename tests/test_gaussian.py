@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from jaxir import gaussian
 from jaxir.gaussian import Gaussian
 
 MEAN = np.array([[0.3, -1.0], [2.0, 0.0]])
@@ -33,3 +34,23 @@ def test_draws_have_the_mean_and_the_scale(key, scale):
 def test_the_density_of_a_linear_map_is_refused():
     with pytest.raises(TypeError, match="log_prob needs a scale that is a number or an array"):
         Gaussian(jnp.zeros(2), lambda z: z).log_prob(jnp.zeros(2))
+
+
+@pytest.mark.parametrize("scale", [0.7, np.linspace(0.1, 2, 60).reshape(3, 10, 2), lambda z: 3 * z])
+def test_many_numbers_are_drawn_row_by_row_however_many_at_a_time(key, scale, monkeypatch):
+    """Row i of the noise is of `fold_in(key, i)`, in a batch of laws too."""
+    mean = jnp.arange(60.0).reshape(3, 10, 2)
+
+    def drawn(most):
+        monkeypatch.setattr(gaussian, "AT_ONCE", most)
+        return np.asarray(jax.vmap(lambda mean: Gaussian(mean, scale).sample(key))(mean[None])[0])
+
+    rows = [jax.random.normal(jax.random.fold_in(key, i), (10, 2)) for i in range(3)]
+    z = np.stack(rows)
+    expected = mean + (scale(z) if callable(scale) else scale * z)
+    for most in (20, 59):
+        np.testing.assert_allclose(drawn(most), expected, rtol=1e-6)
+    whole = jax.random.normal(key, mean.shape)
+    np.testing.assert_allclose(
+        drawn(60), mean + (scale(whole) if callable(scale) else scale * whole), rtol=1e-6
+    )

@@ -18,10 +18,15 @@ from jaxir.degradations import (
     Identity,
     Mask,
     area_downsample,
+    bicubic_upsample,
+    motion_blur,
+    random_mask,
 )
-from jaxir.denoisers import Denoiser, Estimate
+from jaxir.denoisers import Denoiser, Estimate, NetworkDenoiser
 from jaxir.guidance import MMPS
 from jaxir.metrics import psnr
+from jaxir.networks.convolution import convolve
+from jaxir.photos import photo
 from jaxir.pretrained import WeightsError, load, store
 from jaxir.processes import VP, Process
 from jaxir.restoration import restore
@@ -37,6 +42,7 @@ from jaxir.samplers import (
     Twisted,
 )
 from jaxir.testbeds import LinearGaussian, mean_error, stationary_covariance
+from jaxir.tiling import starts
 from jaxir.transitions import Renoise
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
@@ -260,6 +266,78 @@ def test_pigdm_as_published_is_exact_for_pixels_of_unit_variance(x64):
     for t in (0.1, 0.5, 0.9):
         t = jnp.asarray(t)
         chex.assert_trees_all_close(guided(x, t, y), exact(x, t, y), atol=1e-8)
+
+
+def by_neighbours(params, x, condition):
+    """Sees two pixels far."""
+    return convolve(jnp.tanh(convolve(x, params)), params)
+
+
+def local_prior():
+    kernel = jax.random.normal(jax.random.key(5), (3, 3, 3, 3)) / 5
+    return NetworkDenoiser(VP(), kernel, by_neighbours)
+
+
+def noisy_half(size):
+    shape = (*size, 3)
+    seen = random_mask(jax.random.key(6), shape, missing=0.5)
+    degradation = Degradation(seen, GaussianNoise(0.1))
+    clean = jnp.tanh(jax.random.normal(jax.random.key(7), shape))
+    return degradation.sample(jax.random.key(8), clean), degradation
+
+
+@pytest.mark.parametrize(
+    "size", [(1, 1), (17, 31), (61, 53), pytest.param((513, 769), marks=pytest.mark.slow)]
+)
+def test_restored_in_tiles_an_image_is_that_of_the_whole(size):
+    """A quarter of the overlap, two pixels, is as far as the network sees; through every step of a guided sampler.
+
+    In tiles the samples are drawn one at a time and kept on the host.
+    """
+    y, degradation = noisy_half(size)
+    settings = {"prior": local_prior(), "steps": 4, "samples": 2, "overlap": 8}
+    whole, tiled = (restore(y, degradation, tile=tile, **settings) for tile in (0, 16))
+    chex.assert_trees_all_close(tiled.images, whole.images, atol=1e-4)
+    assert jnp.std(whole.images) > 0.1
+    cut = max(size) > 16
+    assert (whole.diagnostics["tile"], tiled.diagnostics["tile"]) == (0, 16 if cut else 0)
+    assert isinstance(tiled.images, np.ndarray) == cut
+
+
+@pytest.mark.slow
+def test_the_seams_of_tiles_are_as_steep_as_the_rest():
+    """The mean absolute difference of neighbours across the edges of tiles of the shipped prior against elsewhere.
+
+    As a share of the same in the restoration of the whole, since the photograph has edges of its own there.
+    """
+    truth = jnp.clip(bicubic_upsample(jnp.asarray(photo("cat")), 2), -1, 1)
+    degradation = Degradation(motion_blur(truth.shape, 9, 30), GaussianNoise(0.05))
+    y, tile, overlap, prior = (
+        degradation.sample(jax.random.key(1), truth),
+        64,
+        16,
+        load("natural-prior"),
+    )
+    margin, side = overlap // 4, len(truth)
+    begin = starts(side, tile, tile - overlap)
+    seams = [start + margin - 1 for start in begin[1:]]
+    seams += [start + tile - margin - 1 for start in begin[:-1]]
+
+    def steepness(image):
+        """Of rows and of columns."""
+        steps = [np.abs(np.diff(image, axis=a)).mean(axis=(1 - a, 2)) for a in (0, 1)]
+        across = np.isin(np.arange(side - 1), seams)
+        return np.mean([s[across] for s in steps]) / np.mean([s[~across] for s in steps])
+
+    whole, tiled = (
+        steepness(
+            restore(
+                y, degradation, prior=prior, steps=6, samples=1, tile=tile, overlap=overlap
+            ).mean
+        )
+        for tile in (0, tile)
+    )
+    assert tiled / whole == pytest.approx(1, abs=0.1)
 
 
 BLURRED = Degradation(Blur(jnp.ones((3, 3)) / 9, SHAPE), GaussianNoise(0.1))

@@ -12,6 +12,7 @@ with an image larger than the measurement by the margin on each side.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -62,9 +63,13 @@ class Blur(Spectral):
         return jnp.fft.fft2(self.centred(dtype), axes=(0, 1))
 
     def apply(self, x: Image) -> Image:
-        """F⁻¹(K F x), by real transforms."""
-        product = jnp.fft.rfft2(self.centred(x.dtype), axes=(0, 1)) * jnp.fft.rfft2(x, axes=(0, 1))
-        return jnp.fft.irfft2(product, s=self.shape[:2], axes=(0, 1))
+        """F⁻¹(K F x)."""
+        return self._filtered(lambda k: k, x)
+
+    def adjoint(self, y: Image) -> Image:
+        """F⁻¹(K̄ F y)."""
+        self.expect_measurement(y)
+        return self._filtered(jnp.conj, y)
 
     @property
     def spectrum(self) -> Float[Array, "h w 1"]:
@@ -79,6 +84,10 @@ class Blur(Spectral):
         """Its inverse, the real part of it."""
         return jnp.fft.ifft2(coordinates, axes=(0, 1), norm="ortho").real
 
+    def filter(self, f: Callable[[Array], Array], x: Image) -> Image:
+        """F⁻¹(f(|K|) F x)."""
+        return self._filtered(lambda k: f(jnp.abs(k)), x)
+
     def pinv(self, y: Image) -> Image:
         """F⁻¹(F y / K) where K is not numerically zero.
 
@@ -89,6 +98,12 @@ class Blur(Spectral):
         seen = self.observed(jnp.abs(k))
         inverse = jnp.where(seen, 1 / jnp.where(seen, k, 1), 0)
         return self.synthesise(inverse * self.analyse(y))
+
+    def _filtered(self, f: Callable[[Array], Array], x: Image) -> Image:
+        """F⁻¹(f(K) F x) by real transforms, for f(K̄) = conj f(K)."""
+        transfer = jnp.fft.rfft2(self.centred(x.dtype), axes=(0, 1))
+        product = f(transfer) * jnp.fft.rfft2(x, axes=(0, 1))
+        return jnp.fft.irfft2(product, s=self.shape[:2], axes=(0, 1))
 
 
 def gaussian_blur(shape: tuple[int, int, int], width: float) -> Blur:

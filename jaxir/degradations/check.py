@@ -130,14 +130,19 @@ def _own(operator: Operator) -> bool:
 
 def _report(operator: Operator, seed: int, *, thorough: bool) -> OperatorReport:
     dtype = jnp.result_type(float)
-    # drawn by NumPy, which has nothing to compile
-    x, z = np.random.default_rng(seed).uniform(-1, 1, (2, *operator.shape)).astype(dtype)
+    rng, pair = np.random.default_rng(seed), np.empty((2, *operator.shape), dtype)
+    for row in pair.reshape(-1, *operator.shape[1:]):  # by NumPy, which has nothing to compile
+        row[:] = rng.uniform(-1, 1, row.shape)
+    x = pair[0]
     y = jax.eval_shape(lambda x: operator.apply(x), x)
     linear = isinstance(operator, Linear)
-    measured = _promises(operator, x, z)
+    measured = _promises(operator, pair)
     if thorough and linear:
         norm, ax, fitted = _iterations(operator, x)
-        measured |= {"norm": float(norm), "pinv": _share(fitted - ax, _norm(ax))}
+        measured |= {
+            "norm": float(norm),
+            "pinv": _share(_norm((1, fitted), (-1, ax)), _norm((1, ax))),
+        }
     report = OperatorReport(
         name=type(operator).__name__,
         shape=x.shape,
@@ -153,30 +158,39 @@ def _report(operator: Operator, seed: int, *, thorough: bool) -> OperatorReport:
     return report._replace(failures=tuple(_failures(report, linear)))
 
 
-def _promises(operator: Operator, x: np.ndarray, z: np.ndarray) -> dict[str, float]:
-    """From two batches of two images, (x, z) and (x, x/2 − z/4), what A and Aᴴ make of them.
+def _promises(operator: Operator, pair: np.ndarray) -> dict[str, float]:
+    """From two batches of two images, (x, z) and (x, x/2 − z/4) in its place, what A and Aᴴ make of them.
 
-    The numbers are NumPy's: to compile a norm would cost more than to apply A.
+    The numbers are NumPy's: to compile a norm would cost more than to apply A. Of a large image a batch is let go as
+    soon as it has been measured.
     """
-    first = _forward(operator, np.stack([x, z]))
-    second = _forward(operator, np.stack([x, 0.5 * x - 0.25 * z]))
-    (ax, az), (ax_again, both) = _double(first), _double(second)
+    there = _forward(operator, jnp.array(pair))
+    pair[1] = 0.5 * pair[0] - 0.25 * pair[1]
+    there_again = _forward(operator, jnp.array(pair))
+    (ax, az), (ax_again, both) = map(np.asarray, (there, there_again))
+    size = _norm((1, ax))
     with np.errstate(invalid="ignore"):  # what is not finite stays so, and is reported
         numbers = {
             "not_finite": np.sum(~np.isfinite(ax)),
-            "mixing": _share(ax_again - ax, _norm(ax)),
-            "linearity": _share(both - 0.5 * ax + 0.25 * az, 0.5 * _norm(ax) + 0.25 * _norm(az)),
+            "mixing": _share(_norm((1, ax_again), (-1, ax)), size),
+            "linearity": _share(
+                _norm((1, both), (-0.5, ax), (0.25, az)), 0.5 * size + 0.25 * _norm((1, az))
+            ),
         }
         if not isinstance(operator, Linear):
             return numbers
-        backs, backs_again = _backward(operator, first), _backward(operator, second)
-        back, there = _double(backs)[0], _double(_forward(operator, backs))[0]
+        again = np.asarray(_backward(operator, there_again))[0]
+        del there_again, ax_again, both
+        backs = _backward(operator, there)
+        back = np.asarray(backs)[0]
+        moved = _share(_norm((1, again), (-1, back)), _norm((1, back)))
+        del again
+        forth = np.asarray(_forward(operator, backs))[0]
         # ⟨A x, A x⟩ = ⟨x, Aᴴ A x⟩ and ⟨A Aᴴ y, y⟩ = |Aᴴ y|²: of order one, unlike those of unrelated x and y
         gaps = (
-            _share(_inner(ax, ax) - _inner(x, back), _norm(ax) ** 2),
-            _share(_inner(there, ax) - _inner(back, back), _norm(there) * _norm(ax)),
+            _share(abs(_inner(ax, ax) - _inner(pair[0], back)), size**2),
+            _share(abs(_inner(forth, ax) - _inner(back, back)), _norm((1, forth)) * size),
         )
-        moved = _share(_double(backs_again)[0] - back, _norm(back))
         return numbers | {
             "mixing": np.maximum(numbers["mixing"], moved),
             "adjointness": np.maximum(*gaps),  # NaN if either is
@@ -236,19 +250,27 @@ def _failures(report: OperatorReport, linear: bool) -> Iterator[str]:
             yield f"{key}: {error:.2e} is above {report.tolerance:.2e}: {advice}"
 
 
-def _double(numbers: Array) -> np.ndarray:
-    array = np.asarray(numbers)
-    return array.astype(complex if np.iscomplexobj(array) else float)
+def _norm(*terms: tuple[float, Array]) -> float:
+    """|Σ f u| over (f, u)."""
+    squares = (
+        np.sum(np.abs(sum(f * u for (f, _), u in zip(terms, pieces, strict=True))) ** 2)
+        for pieces in _double(*(u for _, u in terms))
+    )
+    return float(np.sqrt(sum(squares)))
 
 
-def _inner(u: np.ndarray, v: np.ndarray) -> float:
-    return np.vdot(u, v).real
+def _inner(u: Array, v: Array) -> float:
+    return sum(np.vdot(*pieces).real for pieces in _double(u, v))
 
 
-def _norm(u: np.ndarray) -> float:
-    return float(np.linalg.norm(u.ravel()))
+def _double(*arrays: Array) -> Iterator[list[np.ndarray]]:
+    """Piece by piece in double precision, which takes no memory to speak of."""
+    flat = [np.ravel(array) for array in arrays]
+    for start in range(0, len(flat[0]), 2**18):
+        pieces = [array[start : start + 2**18] for array in flat]
+        yield [piece.astype(complex if np.iscomplexobj(piece) else float) for piece in pieces]
 
 
-def _share(part: np.ndarray | float, whole: float) -> float:
-    """|part|/whole, and |part| where the whole is 0."""
-    return _norm(np.asarray(part)) / (whole or 1)
+def _share(part: float, whole: float) -> float:
+    """The part of a whole, and the part itself where the whole is 0."""
+    return part / (whole or 1)

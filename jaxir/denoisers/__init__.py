@@ -25,6 +25,7 @@ from jaxir.denoisers.prediction import (
     Score,
     Velocity,
 )
+from jaxir.denoisers.tile_size import in_tiles
 from jaxir.denoisers.tiled import Tiled
 
 __all__ = [
@@ -55,5 +56,6 @@ __all__ = [
     "Velocity",
     "WholeState",
     "gaussian_denoiser",
+    "in_tiles",
     "on",
 ]

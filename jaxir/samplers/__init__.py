@@ -16,6 +16,7 @@ from jaxir.samplers.diffusion_em import DiffusionEM
 from jaxir.samplers.discrete import Discrete
 from jaxir.samplers.edm import EDMSampler
 from jaxir.samplers.enkg import EnKG, kalman_step
+from jaxir.samplers.fidelity import at_fidelity
 from jaxir.samplers.fps import FPS
 from jaxir.samplers.langevin import AnnealedLangevin, NoiseShare, SignalToNoise
 from jaxir.samplers.likelihood import LogLikelihood, log_likelihood
@@ -25,7 +26,7 @@ from jaxir.samplers.particle_gibbs import Chains, ParticleGibbs, run_chains
 from jaxir.samplers.predictor_corrector import PredictorCorrector
 from jaxir.samplers.red_diff import REDDiff
 from jaxir.samplers.resample import ReSample
-from jaxir.samplers.sample import Callback, sample
+from jaxir.samplers.sample import Callback, Watch, sample
 from jaxir.samplers.sampler import Sampler
 from jaxir.samplers.samples import Samples
 from jaxir.samplers.singlestep import Singlestep
@@ -64,6 +65,8 @@ __all__ = [
     "Travel",
     "Twisted",
     "WarmStart",
+    "Watch",
+    "at_fidelity",
     "conditional_killing",
     "conditional_systematic",
     "decode",

@@ -72,6 +72,10 @@ class Discrete(Sampler):
 
         return jax.lax.fori_loop(start, stop, visit, state)
 
+    def view(self, state: PyTree) -> Image:
+        """The last estimate."""
+        return state[2].x0_hat
+
     def finish(self, denoiser: Denoiser, state: PyTree, times: Times, y: Array | None) -> Estimate:
         """The estimate at the last time, with the largest `info` seen on the way."""
         return state[2]

@@ -26,6 +26,9 @@ START = 2**31 - 1
 Callback = Callable[[int, int], None]
 """(done, total) -> None, called now and then; it may raise, which cancels the sampling."""
 
+Watch = Callable[[Image], None]
+"""Gets an estimate of the clean image, called as often."""
+
 
 def sample(
     key: Key,
@@ -39,6 +42,7 @@ def sample(
     chunk: int | None = None,
     process: Process | None = None,
     callback: Callback | None = None,
+    watch: Watch | None = None,
     strict: bool = True,
 ) -> Samples:
     """Draw images from a denoiser's law, or from its posterior where the denoiser is guided.
@@ -54,9 +58,10 @@ def sample(
         sampler: how to go from noise to image.
         times: decreasing times inside the span, or how many, equally spaced in log-SNR.
         samples: number of runs; each is one draw, or a population where the sampler has particles.
-        chunk: draws at a time, which bounds the memory; all by default.
+        chunk: draws at a time, which bounds the memory; all by default. Images of several chunks are on the host.
         process: another process to sample on than the denoiser's own.
         callback: gets (done, total) as the work goes on; raise in it to cancel.
+        watch: gets the estimate that the first draw has reached, as often, where the sampler has one to show.
         strict: raise where an image is not finite; otherwise it stays among the images.
 
     Raises:
@@ -88,21 +93,28 @@ def sample(
         )
     size = min(chunk or samples, samples)
     windows = sampler.windows(len(grid))
-    total, done, began, parts = -(-samples // size) * len(windows), 0, time.perf_counter(), []
+    total, done, began = -(-samples // size) * len(windows), 0, time.perf_counter()
+    estimate, bad = None, 0
     for first in range(0, samples, size):
         numbers = jnp.arange(first, first + size)
         keys = _spread(jax.vmap(jax.random.fold_in, (None, 0))(key, numbers))
-        state = _start(keys, denoiser, sampler, jnp.zeros(shape), grid, y)
+        state = _start(keys, denoiser, sampler, tuple(shape), grid, y)
         for window in windows:
             state = _run(keys, denoiser, sampler, state, grid, y, *window)
             jax.block_until_ready(state)  # one wait a window, so that Ctrl-C is heard
             done += 1
+            if watch is not None and first == 0:
+                shown = sampler.view(state)
+                if shown is not None:
+                    watch(shown[0])
             if callback is not None:
                 callback(done, total)
-        parts.append(_finish(denoiser, sampler, state, grid, y))
-    estimate = jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[:samples], *parts)
+        found = _finish(denoiser, sampler, state, grid, y)._replace(mix=None)
+        finite = jnp.isfinite(found.x0_hat).all(axis=(-3, -2, -1))[: samples - first]
+        bad += int(jnp.sum(~finite))
+        estimate = found if size == samples else _stored(estimate, found, first, samples)
+        del state, found  # nothing of a chunk stays behind while the next is drawn
     images = estimate.x0_hat.reshape(-1, *shape)
-    bad = int(jnp.sum(~jnp.isfinite(images).all(axis=(1, 2, 3))))
     if bad and strict:
         raise FloatingPointError(
             f"{bad} of {len(images)} samples are not finite: use more steps, a smaller guidance scale, or another "
@@ -137,16 +149,31 @@ def _spread(runs: Array) -> Array:
     return runs
 
 
-@jax.jit
+def _stored(whole: PyTree | None, part: PyTree, first: int, count: int) -> PyTree:
+    """A chunk at its place on the host among all `count` draws."""
+    part = jax.device_get(part)
+    if whole is None:
+        whole = jax.tree.map(lambda leaf: np.empty((count, *leaf.shape[1:]), leaf.dtype), part)
+    for into, leaf in zip(jax.tree.leaves(whole), jax.tree.leaves(part), strict=True):
+        into[first : first + len(leaf)] = leaf[: count - first]
+    return whole
+
+
+@functools.partial(jax.jit, static_argnames="shape")
 def _start(
-    keys: Key, denoiser: Denoiser, sampler: Sampler, like: Image, times: Times, y: Array | None
+    keys: Key,
+    denoiser: Denoiser,
+    sampler: Sampler,
+    shape: tuple[int, int, int],
+    times: Times,
+    y: Array | None,
 ) -> PyTree:
-    law = sampler.start(denoiser, like, times, y)
-    draw = jax.vmap(lambda key: law.sample(jax.random.fold_in(key, START)))
-    return jax.vmap(lambda x: sampler.init(denoiser, x, times, y))(_spread(draw(keys)))
+    law = sampler.start(denoiser, jnp.zeros(shape), times, y)
+    x = jax.vmap(lambda key: law.sample(jax.random.fold_in(key, START)))(keys)
+    return jax.vmap(lambda x: sampler.init(denoiser, x, times, y))(_spread(x))
 
 
-@jax.jit
+@functools.partial(jax.jit, donate_argnames="state")
 def _run(
     keys: Key,
     denoiser: Denoiser,

@@ -82,6 +82,10 @@ class Sampler(eqx.Module):
     ) -> PyTree:
         """Go through the window [start, stop) of the grid."""
 
+    def view(self, state: PyTree) -> Image | None:
+        """What to show of a state on the way, the estimate of the clean image; None where there is none."""
+        return None
+
     @abc.abstractmethod
     def finish(self, denoiser: Denoiser, state: PyTree, times: Times, y: Array | None) -> Estimate:
         """The estimate of the clean image at the last time, with the largest `info` seen on the way."""

@@ -109,6 +109,10 @@ class Travel(Sampler):
 
         return jax.lax.fori_loop(start, stop, visit, state)
 
+    def view(self, state: PyTree) -> Image:
+        """As `Discrete`."""
+        return Discrete(self.transition).view(state)
+
     def finish(self, denoiser: Denoiser, state: PyTree, times: Times, y: Array | None) -> Estimate:
         """The estimate at the last time, with the largest `info` seen on the way."""
         return Discrete(self.transition).finish(denoiser, state, times, y)

@@ -115,6 +115,86 @@ def test_in_the_middle_of_a_tile_alone_a_network_of_neighbours_gives_the_same():
     assert gap[~agree].max() > 1e-3
 
 
+def test_with_a_margin_as_wide_as_the_network_sees_tiles_are_the_whole():
+    """The value, and the derivatives in both modes.
+
+    Without a margin the pixels near the edge of a tile, which see zeros beyond it, would count a little.
+    """
+    x, y = images(*SIZE)
+    t, push = jnp.asarray(0.4), images(*SIZE)[1]
+
+    @jax.jit
+    def found(denoiser):
+        value, pushed = jax.jvp(lambda x: denoiser(x, t, y), (x,), (push,))
+        return value, pushed, jax.vjp(lambda x: denoiser(x, t, y), x)[1](push)[0]
+
+    chex.assert_trees_all_close(
+        found(Tiled(neighbourly(), 16, 6, 3, 2)), found(neighbourly()), atol=1e-5
+    )
+
+
+class Ones(Denoiser):
+    """1 everywhere."""
+
+    process: Process = VP()
+
+    def estimate(self, x, t, y=None):
+        return Estimate(jnp.ones_like(x))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (17, 31), (61, 53), (513, 769)])
+def test_all_windows_together_are_one_at_every_pixel(size):
+    """Also where the last batch is not full: 5 at a time."""
+    found = applied(Tiled(Ones(), 48, 17, 5, 3), jnp.zeros((*size, 1)), jnp.asarray(0.4), None)
+    np.testing.assert_allclose(found, np.ones((*size, 1)), rtol=1e-6)
+
+
+def test_there_is_one_network_in_the_program_and_no_other_for_the_last_batch():
+    x, y = images(*SIZE)
+    text = applied.lower(Tiled(neighbourly(), 16, 4, 7), x, jnp.asarray(0.4), y).as_text()
+    assert text.count("stablehlo.convolution") == 2
+
+
+def test_another_value_is_not_another_program():
+    x, y = images(*SIZE)
+    traced = []
+
+    @jax.jit
+    def found(denoiser, x, t):
+        traced.append(1)
+        return denoiser(x, t, y)
+
+    for slope in (0.1, 0.2, 0.3):
+        denoiser = NetworkDenoiser(VP(), jnp.asarray(slope), by_pixel, Noise(), sees_y=True)
+        found(Tiled(denoiser, 16, 4), x, jnp.asarray(slope))
+    assert len(traced) == 1
+
+
+@pytest.mark.parametrize("mode", [pytest.param("value", marks=pytest.mark.slow), "pullback"])
+def test_memory_grows_by_few_images_and_not_by_tiles(mode):
+    """Of a network of 64 channels, by the compiler's plan; the whole would take 64 images for each of its layers.
+
+    A value has the sum and what the program returns; a pullback also its cotangent, that of a batch and their sum.
+    """
+    kernel = jnp.ones((3, 3, 3, 64)), jnp.ones((3, 3, 64, 3))
+
+    def wide(params, x, condition):
+        return convolve(jnp.tanh(convolve(x, params[0])), params[1])
+
+    denoiser = Tiled(NetworkDenoiser(VP(), kernel, wide, Noise()), 16, 4, 2)
+
+    def run(denoiser, x):
+        value, pull = jax.vjp(lambda x: denoiser(x, jnp.asarray(0.4)), x)
+        return value if mode == "value" else pull(value)[0]
+
+    def planned(side):
+        x = jax.ShapeDtypeStruct((side, side, 3), jnp.float32)
+        return jax.jit(run).lower(denoiser, x).compile().memory_analysis().temp_size_in_bytes
+
+    image = 4 * 3 * (256**2 - 64**2)
+    assert planned(256) - planned(64) < {"value": 2, "pullback": 5}[mode] * image
+
+
 @pytest.mark.parametrize("size", [(9, 40), (5, 7), (1, 1)])
 def test_an_image_smaller_than_a_tile_keeps_its_size(size):
     x, y = images(*size)
@@ -168,3 +248,38 @@ def test_samples_in_tiles_are_finite_to_the_last_row_and_follow_the_whole(key):
     tiled = sample(key, Tiled(pixelwise(), 8, 3), y, **settings).images
     # (x − σ ε̂)/a at the noisy end multiplies a rounding by σ̂ = 150
     chex.assert_trees_all_close(tiled, whole, rtol=1e-4, atol=1e-4)
+
+
+MANY = """
+import jax, jax.numpy as jnp, numpy as np
+from jaxir.denoisers import Tiled
+from denoisers.test_tiled import images, neighbourly
+x, y = images(61, 53)
+denoiser = Tiled(neighbourly(), 16, 6, 8)
+def value(denoiser, x, y):
+    out, pull = jax.vjp(lambda x: denoiser(x, jnp.asarray(0.4), y), x)
+    return out, pull(out)[0]
+for run in (value, lambda *args: jax.tree.map(lambda v: v[0], jax.vmap(value, (None, 0, 0))(*[
+    args[0], *(v[None] for v in args[1:])]))):
+    program = jax.jit(run).lower(denoiser, x, y).compile()
+    out = program(denoiser, x, y)
+    print(program.cost_analysis()["flops"])
+np.savez("FILE", *out)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.devices
+def test_the_tiles_of_a_batch_are_shared_out_and_the_image_is_that_of_1_device(
+    run_python, tmp_path
+):
+    """Alone and in a batch of images, with the gradient; eight devices do an eighth of the network's work each."""
+    found = {}
+    for devices in (1, 8):
+        file = tmp_path / f"{devices}.npz"
+        printed = run_python(MANY.replace("FILE", str(file)), devices=devices)
+        with np.load(file) as arrays:
+            found[devices] = [float(line) for line in printed.split()], *arrays.values()
+    for one, eight in zip(found[1][0], found[8][0], strict=True):
+        assert eight < one / 4
+    chex.assert_trees_all_close(found[8][1:], found[1][1:], atol=1e-5)
