@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -25,9 +26,9 @@ class Call(NamedTuple):
 
     @property
     def arguments(self) -> str:
-        """As they were written."""
-        named = (f"{name}={value}" for name, value in self.named.items())
-        return ", ".join([*map(str, self.positional), *named])
+        """As they were written, or otherwise so that they are read as the same values."""
+        named = (f"{name}={_written(value)}" for name, value in self.named.items())
+        return ", ".join([*map(_written, self.positional), *named])
 
     def __str__(self) -> str:
         """As it was written."""
@@ -93,6 +94,14 @@ def _expect_type(parameter: inspect.Parameter, value: Any) -> None:
     }.get(parameter.annotation, (object, "anything"))
     if not isinstance(value, accepted) or (accepted is not object and isinstance(value, bool)):
         raise TypeError(f"{parameter.name} is {value!r}, expected {what}")
+
+
+def _written(value: Any) -> str:
+    """A word without quotation marks where it stays one; an infinite number as one that is too large."""
+    if isinstance(value, float) and math.isinf(value):
+        return "1e999" if value > 0 else "-1e999"
+    plain = str(value)
+    return plain if _literal(plain.strip()) == value else repr(value)
 
 
 def _literal(text: str) -> Any:

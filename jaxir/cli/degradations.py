@@ -8,7 +8,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from jaxir.cli.automatic import expect_measurable, is_automatic, measured
+from jaxir.cli.automatic import (
+    AUTO,
+    Say,
+    diagnosed,
+    expect_measurable,
+    is_automatic,
+    measured,
+)
 from jaxir.cli.blurs import BLURS
 from jaxir.cli.call import Call, bind, parse_call
 from jaxir.cli.errors import UsageError
@@ -21,7 +28,7 @@ from jaxir.cli.stage import Shape, Stage
 
 if TYPE_CHECKING:
     from jaxir.degradations import Degradation, Operator
-    from jaxir.typing import Image
+    from jaxir.estimation.estimate import Picture
 
 STAGES: dict[str, Stage] = BLURS | SIZES | SENSORS | SCENES
 """Every operator that the shell knows, by its name."""
@@ -29,28 +36,61 @@ STAGES: dict[str, Stage] = BLURS | SIZES | SENSORS | SCENES
 _BUILDERS = {name: stage.build for name, stage in STAGES.items()}
 
 
+_SIDE = 840
+"""Of an image whose change in size tells the factor of a stage."""
+
+
 class Recipe(NamedTuple):
     """A degradation as the shell wrote it, before the size of the image is known.
 
-    A sigma of None, or a call with `auto`, is read from the degraded image by `measured`.
+    A sigma of None, a call with `auto`, or all of it where it is `automatic`, is read from the degraded image by
+    `measured`. Its text, `str(recipe)`, is parsed to the same numbers again.
     """
 
     calls: tuple[Call, ...]
     sigma: float | None
     noise: Call | None = None
     """The noise where it is not Gaussian."""
+    automatic: bool = False
+    """Whether nothing is known yet: no call, and no sigma."""
+
+    def __str__(self) -> str:
+        """As it would be written, with the noise even where it is 0."""
+        if self.automatic:
+            return AUTO.name
+        sigma = "auto" if self.sigma is None else self.sigma
+        noise = self.noise or Call("noise", (sigma,), {})
+        return "|".join(map(str, [*self.calls, noise]))
 
     @property
     def one_channel(self) -> bool:
         """Whether a photo in colour becomes an image of one channel."""
         return any(STAGES[call.name].forward is one_channel for call in self.calls)
 
-    def measured(self, y: Image) -> Recipe:
-        """The same with numbers in the place of every `auto`, which are printed."""
+    @property
+    def margin(self) -> int:
+        """Pixels of the clean image beyond each side of the photo: what `crop` cuts off, and a restoration guesses."""
+        margin, scale = 0.0, 1.0
+        for call in self.calls:
+            if call.name == "crop":
+                margin += scale * bind(call, {"crop": lambda margin: margin}, "degradation")()
+            else:
+                side, _, _ = STAGES[call.name].backward(
+                    (_SIDE, _SIDE, 3), *call.positional, **call.named
+                )
+                scale *= side / _SIDE
+        return round(margin)
+
+    def measured(self, y: Picture, say: Say = print) -> Recipe:
+        """The same with numbers in the place of every `auto`, which are told, by default on stdout."""
+        if self.automatic:
+            calls, sigma, said = diagnosed(y)
+            say(said)
+            return Recipe(calls, sigma)
         sigma = self.sigma
         if sigma is None:
-            (sigma,) = measured(Call("noise", ("auto",), {}), y).positional
-        calls = tuple(measured(call, y) for call in self.calls)
+            (sigma,) = measured(Call("noise", ("auto",), {}), y, say).positional
+        calls = tuple(measured(call, y, say) for call in self.calls)
         return self._replace(calls=calls, sigma=sigma)
 
     def for_clean(self, shape: Shape) -> Degradation:
@@ -76,7 +116,9 @@ class Recipe(NamedTuple):
 
 
 def parse_degradation(text: str) -> Recipe:
-    """Parse `stage|stage|...|noise(sigma)`, the noise last and with σ in [0, 1] units; `auto` may be its argument.
+    """Parse `stage|stage|...|noise(sigma)`, the noise last and with σ in [0, 1] units, or `auto`.
+
+    `auto` alone is all of it; it may also be the argument of a stage.
 
     Raises:
         UsageError: if a stage is unknown, misses an argument, or noise is not the last one.
@@ -88,6 +130,8 @@ def parse_degradation(text: str) -> Recipe:
     calls = [parse_call(part) for part in text.split("|")]
     noises = {"noise": _noise, **NOISES}
     expect_measurable(calls)
+    if AUTO in calls:
+        return Recipe((), None, automatic=True)
     sigma: float | None = 0.0
     noise = None
     for position, call in enumerate(calls):

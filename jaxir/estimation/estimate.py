@@ -2,11 +2,15 @@
 
 How sure an estimator is cannot be taken from its own formula where that rests on what photographs are like; but
 the four quarters of a picture are four pictures spoiled alike, and where they disagree there is doubt.
+
+A large photograph has more evidence than is needed: what is measured are at most 4 × 4 squares of it, evenly spread,
+so that time and memory are bounded. A smaller one is a single square, itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -15,9 +19,18 @@ from jaxtyping import Float
 from jaxir.typing import Image
 
 BLOCK = 8
-"""Quarters begin at a multiple of it, so that the blocks of a JPEG stay whole."""
+"""Squares and quarters begin at a multiple of it, so that the blocks of a JPEG stay whole."""
 
-Measure = Callable[[Float[np.ndarray, "h w c"]], float]
+SQUARE, ACROSS = 256, 4
+"""The side of a square in pixels, and how many of them there are at most along an axis."""
+
+Picture = Image | Float[np.ndarray, "h w c"]
+"""An image wherever it is, on a device or on the host."""
+
+Squares = Float[np.ndarray, "n h w c"]
+"""The parts of a picture that are measured."""
+
+Measure = Callable[[Squares], float]
 """What reads one number from a picture."""
 
 
@@ -36,21 +49,26 @@ class Estimate(NamedTuple):
     value: float
     deviation: float
 
+    @property
+    def least(self) -> float:
+        """What is left when two deviations are taken off, where there are any."""
+        return self.value - 2 * float(np.nan_to_num(self.deviation))
 
-def estimate(measure: Measure, image: Image, *, smallest: int) -> Estimate:
+
+def estimate(measure: Measure, image: Picture, *, smallest: int) -> Estimate:
     """`measure` of the whole picture, with the deviation that its quarters show.
 
     Args:
-        measure: from a picture of type float64 to the number.
+        measure: from the squares of a picture, of type float64, to the number.
         image: in [-1, 1].
         smallest: height and width that `measure` needs, in pixels.
 
     Raises:
         ValueError: if the picture is smaller, not (H, W, C), or not finite.
     """
-    picture = as_picture(image, smallest)
-    found = np.array([measure(part) for part in quarters(picture, smallest)])
-    return Estimate(measure(picture), quarter_deviation(found))
+    squares = squares_of(image, smallest)
+    found = np.array([measure(part) for part in quarters(squares, smallest)])
+    return Estimate(measure(squares), quarter_deviation(found))
 
 
 def quarter_deviation(found: Float[np.ndarray, " n"]) -> float:
@@ -58,13 +76,15 @@ def quarter_deviation(found: Float[np.ndarray, " n"]) -> float:
     return float(np.std(found, ddof=1)) / 2 if found.size else float("nan")
 
 
-def as_picture(image: Image, smallest: int) -> Float[np.ndarray, "h w c"]:
-    """The image in float64, on the host.
+def squares_of(image: Picture, smallest: int) -> Squares:
+    """What is measured of the image, in float64, on the host.
+
+    Along an axis of less than two squares it is all of the image, and else squares from end to end.
 
     Raises:
         ValueError: if it is smaller, not (H, W, C), or not finite.
     """
-    picture = np.asarray(image, np.float64)
+    picture = np.asarray(image)
     if picture.ndim != 3 or min(picture.shape[:2]) < smallest:
         raise ValueError(
             f"image has shape {picture.shape} but the estimate needs (H, W, C) of at least "
@@ -72,14 +92,23 @@ def as_picture(image: Image, smallest: int) -> Float[np.ndarray, "h w c"]:
         )
     if not np.all(np.isfinite(picture)):
         raise ValueError("image holds values that are not finite: pass a float image in [-1, 1]")
-    return picture
+    rows, columns = (_stretches(size) for size in picture.shape[:2])
+    return np.stack([picture[where] for where in product(rows, columns)]).astype(np.float64)
 
 
-def quarters(
-    picture: Float[np.ndarray, "h w c"], smallest: int
-) -> Iterator[Float[np.ndarray, "h2 w2 c"]]:
-    """The four quarters of a picture; none if they are smaller than that."""
-    height, width = (size // 2 // BLOCK * BLOCK for size in picture.shape[:2])
-    if min(height, width) >= smallest:
-        for part in (picture[:height], picture[height : 2 * height]):
-            yield from (part[:, :width], part[:, width : 2 * width])
+def _stretches(size: int) -> list[slice]:
+    if size < 2 * SQUARE:
+        return [slice(None)]
+    starts = np.linspace(0, size - SQUARE, min(size // SQUARE, ACROSS)).astype(int)
+    return [slice(start, start + SQUARE) for start in starts // BLOCK * BLOCK]
+
+
+def quarters(squares: Squares, smallest: int) -> Sequence[Squares]:
+    """The quarters of a picture: of its squares where there are enough, or else of each; none if they are too small."""
+    if len(squares) >= 4:
+        return np.array_split(squares, 4)
+    height, width = (size // 2 // BLOCK * BLOCK for size in squares.shape[1:3])
+    if min(height, width) < smallest:
+        return []
+    corners = product((0, height), (0, width))
+    return [squares[:, row : row + height, column : column + width] for row, column in corners]

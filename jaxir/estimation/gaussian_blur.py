@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float
 
-from jaxir.estimation.estimate import Estimate, estimate
+from jaxir.estimation.estimate import Estimate, Picture, Squares, estimate
 from jaxir.estimation.spectrum import EXPONENT, EXPONENT_SPREAD, MISFIT, power_spectrum
-from jaxir.typing import Image
 
 TILE = 64
 """The side of a tile of the spectrum, in pixels."""
@@ -19,7 +17,7 @@ FLOORS = np.geomspace(1e-9, 10, 41)
 """The values of w, α and ν that are compared."""
 
 
-def gaussian_blur_width(image: Image) -> Estimate:
+def gaussian_blur_width(image: Picture) -> Estimate:
     """The standard deviation of a Gaussian blur, in pixels, from 0 to 8.
 
     The posterior mean of w under log P(f) = c + log(f^(−α) e^(−(2πwf)²) + ν) + an error of `MISFIT` on each
@@ -38,8 +36,8 @@ def gaussian_blur_width(image: Image) -> Estimate:
     return estimate(_width, image, smallest=TILE)
 
 
-def _width(picture: Float[np.ndarray, "h w c"]) -> float:
-    spectrum = power_spectrum(picture, TILE)
+def _width(squares: Squares) -> float:
+    spectrum = power_spectrum(squares, TILE)
     ring = (spectrum.radius * RINGS / np.sqrt(0.5)).astype(int)
     count = np.bincount(ring)
     seen = count > 0

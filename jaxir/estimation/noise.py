@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float
 
-from jaxir.estimation.estimate import Estimate, estimate
-from jaxir.typing import Image
+from jaxir.estimation.estimate import Estimate, Picture, Squares, estimate
 
 PATCH = 5
 """The side of a patch, in pixels."""
 
 
-def noise_level(image: Image) -> Estimate:
+def noise_level(image: Picture) -> Estimate:
     """The standard deviation of white Gaussian noise, in units of [-1, 1] (twice that of [0, 1]).
 
     Patches of a photograph lie near a subspace; noise is what they have outside of it. The eigenvalues λ of
@@ -35,10 +33,17 @@ def noise_level(image: Image) -> Estimate:
     return estimate(_sigma, image, smallest=32)
 
 
-def _sigma(picture: Float[np.ndarray, "h w c"]) -> float:
-    windows = np.lib.stride_tricks.sliding_window_view(picture, (PATCH, PATCH), axis=(0, 1))
-    patches = windows.reshape(-1, PATCH * PATCH * picture.shape[2])
-    smallest_first = np.linalg.eigvalsh(np.cov(patches, rowvar=False))
+def _sigma(squares: Squares) -> float:
+    size = PATCH * PATCH * squares.shape[3]
+    number, total, products = 0, np.zeros(size), np.zeros((size, size))
+    for square in squares:  # one by one, for the memory
+        windows = np.lib.stride_tricks.sliding_window_view(square, (PATCH, PATCH), axis=(0, 1))
+        patches = windows.reshape(-1, size)
+        number += len(patches)
+        total += patches.sum(axis=0)
+        products += patches.T @ patches
+    covariance = (products - np.outer(total, total) / number) / (number - 1)
+    smallest_first = np.linalg.eigvalsh(covariance)
     count = np.arange(1, len(smallest_first) + 1)
     means = np.cumsum(smallest_first) / count
     medians = np.array([np.median(smallest_first[:k]) for k in count])

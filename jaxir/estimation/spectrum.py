@@ -15,6 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from jaxir.estimation.estimate import Squares
+
 EXPONENT, EXPONENT_SPREAD = 2.4, 0.35
 """α of photographs, its median and half the range of two thirds: measured on BSDS500's training part."""
 
@@ -46,27 +48,28 @@ class Spectrum(NamedTuple):
         return np.hypot(self.rows, self.columns)
 
 
-def power_spectrum(picture: Float[np.ndarray, "h w c"], size: int) -> Spectrum:
+def power_spectrum(squares: Squares, size: int) -> Spectrum:
     """The mean of the periodograms of tiles that overlap by half, each under a Hann window.
 
     The window is what keeps the picture's border, where its two sides do not meet, out of the spectrum.
 
     Args:
-        picture: with at least `size` rows and columns.
+        squares: of a picture, with at least `size` rows and columns.
         size: of a tile, in pixels.
 
     Source: [welch1967spectrum].
     """
     window = np.sin(np.pi * (np.arange(size) + 0.5) / size) ** 2
-    tiles = np.lib.stride_tricks.sliding_window_view(picture.mean(axis=-1), (size, size))
+    grey = squares.mean(axis=-1)
+    tiles = np.lib.stride_tricks.sliding_window_view(grey, (size, size), axis=(1, 2))
     starts = [
         np.unique(np.linspace(0, n - 1, 1 + int(np.ceil(2 * (n - 1) / size))).astype(int))
-        for n in tiles.shape[:2]
+        for n in tiles.shape[1:3]
     ]
-    tiles = tiles[np.ix_(*starts)]
+    tiles = tiles[np.ix_(np.arange(len(tiles)), *starts)]
     weight = np.outer(window, window)
     tiles = tiles - (tiles * weight).sum((-2, -1), keepdims=True) / weight.sum()
-    power = np.mean(np.abs(np.fft.rfft2(tiles * weight)) ** 2, axis=(0, 1)) / (weight**2).sum()
+    power = np.mean(np.abs(np.fft.rfft2(tiles * weight)) ** 2, axis=(0, 1, 2)) / (weight**2).sum()
     rows, columns = np.broadcast_arrays(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size))
     kept = (np.hypot(rows, columns) > 1.5 / size) & ((columns > 0) | (rows > 0))
     return Spectrum(rows[kept], columns[kept], np.log(power[kept] + ROUNDING))

@@ -8,10 +8,20 @@ import pytest
 from PIL import Image
 
 from jaxir import degradations
+from jaxir.cli.automatic import diagnosed, stages
 from jaxir.cli.degradations import STAGES, parse_degradation
 from jaxir.cli.errors import UsageError
 from jaxir.cli.python_only import PYTHON_ONLY
-from jaxir.degradations import Identity, PoissonNoise, SaltAndPepperNoise, SpeckleNoise
+from jaxir.degradations import (
+    Degradation,
+    GaussianNoise,
+    Identity,
+    PoissonNoise,
+    SaltAndPepperNoise,
+    SpeckleNoise,
+)
+from jaxir.estimation import Diagnosis, Estimate, Motion
+from jaxir.samplers import kernel_of
 
 SHAPE = (16, 24, 3)
 EXAMPLES = {
@@ -164,9 +174,63 @@ def test_auto_becomes_the_number_that_the_image_shows_and_prints_it(capsys):
     assert capsys.readouterr().out.startswith("noise(auto): sigma 0.0")
 
 
+def test_all_of_a_degradation_is_read_from_the_image_and_told_in_one_line():
+    rng, lines = np.random.default_rng(0), []
+    picture = rng.normal(size=(128, 128, 1)).cumsum(0).cumsum(1)
+    picture = np.sin(picture / 20)
+    recipe = parse_degradation("auto")
+    assert str(recipe) == "auto"
+    found = recipe.measured(picture + 0.1 * rng.normal(size=picture.shape), lines.append)
+    assert found.sigma == pytest.approx(0.05, rel=0.1)
+    assert [line.startswith(f"auto: {found}: found ") for line in lines] == [True]
+    calls, sigma, said = diagnosed(np.zeros((8, 8, 3)))
+    assert (calls, sigma) == ((), 0.002)
+    assert said == "auto: noise(0.002): found nothing to undo; too small a picture to measure blur"
+
+
+def test_a_blur_that_was_read_from_the_image_goes_on_beyond_its_border():
+    blurred = Diagnosis(Estimate(1.4, 0.01), Estimate(1.4, 0.01), None, None, 0.0)
+    moved = blurred._replace(blur=Motion(Estimate(9.04, 0.1), Estimate(31.26, 1.0)))
+    texts = ["|".join(map(str, stages(found))) for found in (blurred, moved)]
+    assert texts == ["gaussian(1.4)|crop(5)", "motion(9.0, 31.3)|crop(6)"]
+    for text in texts:
+        operator = parse_degradation(text).for_degraded((64, 64, 3)).operator
+        kernel = np.asarray(kernel_of(Degradation(operator, GaussianNoise(0.1))))
+        reach = np.abs(np.arange(len(kernel)) - len(kernel) // 2)
+        margin = (operator.shape[0] - 64) // 2
+        assert kernel[np.maximum(reach[:, None], reach) > margin].sum() < 0.01
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(f"{example}|noise({0.1 + 0.2!r})" for example in EXAMPLES.values()),
+        "auto",
+        "motion(auto)|noise(auto)",
+        "crop(margin=4)|poisson(peak=30.5)",
+        "clip(1e999)|noise(1e-300)",
+        "psf('1.5')",
+        "noise(0)",
+    ],
+)
+def test_a_recipe_is_read_from_its_text_with_the_same_numbers(text):
+    recipe = parse_degradation(text)
+    again = parse_degradation(str(recipe))
+    assert again == recipe
+    assert str(again) == str(recipe)
+    values = [
+        [*map(repr, call.positional), *map(repr, call.named.values())] for call in recipe.calls
+    ]
+    assert values == [
+        [*map(repr, call.positional), *map(repr, call.named.values())] for call in again.calls
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
+        ("auto", "auto is read from a degraded image"),
+        ("auto|noise(0.1)", "auto reads the whole degradation from the image and stands alone"),
         ("noise(auto)", "auto is read from a degraded image"),
         ("box(auto)", r"box(auto) cannot be estimated: auto is for gaussian, motion, jpeg, noise"),
         ("motion(auto)|bicubic(2)", "motion(auto) comes before bicubic, which hides it"),

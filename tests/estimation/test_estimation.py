@@ -1,23 +1,15 @@
 """What is read from a spoiled photograph is what it was spoiled with."""
 
-import functools
 import io
 
 import numpy as np
 import pytest
 from PIL import Image
 from scipy import ndimage
-from skimage import data as photographs
+from sharp import photograph
 
 from jaxir.degradations import motion_blur
 from jaxir.estimation import gaussian_blur_width, jpeg_quality, motion_blur_line, noise_level
-
-
-@functools.cache
-def photograph():
-    """A sharp photograph of 192 × 256 pixels, in [-1, 1]."""
-    astronaut = photographs.astronaut()[:384, :512].astype(float)
-    return astronaut.reshape(192, 2, 256, 2, 3).mean((1, 3)) / 127.5 - 1
 
 
 @pytest.mark.parametrize("sigma", [0.02, 0.1, 0.4])
