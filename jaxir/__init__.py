@@ -34,6 +34,7 @@ _SUBMODULES = (
     "methods",
     "metrics",
     "networks",
+    "paired_restoration",
     "photos",
     "pretrained",
     "processes",

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 
 COMMANDS = {
     "demo": "Restore three photographs that come with jaxir, and show what to trust.",
-    "restore": "Restore an image, or every image of a folder, whose degradation is known.",
+    "restore": "Restore a photograph, or every one of a folder.",
+    "replay": "Make a restored photograph again from its NAME.jaxir.json, and say whether it is the same.",
+    "report": "Show what `jaxir restore` did on one page that needs no other file and no network.",
+    "serve": "Open a page in the browser to restore photographs: drop one, say what spoiled it, watch, look, save.",
     "degrade": "Degrade an image, or every image of a folder.",
     "train": "Train what an experiment file describes, or go on with a run that was interrupted.",
     "evaluate": "Restore degraded images with a network that was trained on pairs, and compare with the truth.",
     "models": "List weights, or show the card of some; `list`, `show`, `pull`, `push`, `convert` and `verify` do more.",
+    "doctor": "Look at the installation and the machine; each problem comes with what mends it.",
     "bench": "Restore the middle of every image of a folder by every method, and compare with the classical baseline.",
 }
 """Each command and the first line of its help."""
@@ -34,7 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         if name not in COMMANDS:
             raise unknown("command", name, COMMANDS)
-        _run(name, rest)
+        with warnings.catch_warnings():
+            warnings.showwarning = _note
+            _run(name, rest)
     except KeyboardInterrupt:
         print("jaxir: interrupted", file=sys.stderr)
         raise SystemExit(130) from None
@@ -46,6 +53,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         print(f"jaxir: {one_line(error)}", file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def _note(message: Warning | str, *_: object, **__: object) -> None:
+    """A warning as a line, for people who did not write the program."""
+    print(f"jaxir: note: {message}", file=sys.stderr)
 
 
 def _overview() -> str:
@@ -63,6 +75,9 @@ def _overview() -> str:
 def _run(name: str, arguments: list[str]) -> None:
     import tyro
 
+    from jaxir.compilation_cache import keep_compiled
+
+    keep_compiled()
     command, prog = getattr(import_module(f"jaxir.cli.{name}"), name), f"jaxir {name}"
     if name == "train":  # what is not its own option is a field of the experiment
         from jaxir.cli.train import Options

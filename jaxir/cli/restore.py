@@ -1,163 +1,159 @@
-"""`jaxir restore`: restore degraded images."""
+"""`jaxir restore`: restore degraded photographs."""
 
 from __future__ import annotations
 
-import itertools
-import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any, Literal
 
 import tyro
-
-if TYPE_CHECKING:
-    from jaxtyping import Array
-
-    from jaxir.cli.degradations import Recipe
-    from jaxir.degradations import Degradation
-    from jaxir.typing import Image
 
 
 def restore(
     source: Annotated[Path, tyro.conf.Positional],
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
-    degradation: str,
+    degradation: str | None = None,
     method: str = "diffpir",
     steps: int = 50,
     samples: int = 4,
-    chunk: int | None = None,
+    fidelity: float = 1.0,
     seed: int = 0,
     prior: str = "natural-prior",
+    tile: int | None = None,
+    chunk: int | None = None,
+    budget: str | None = None,
+    alpha: Literal["keep", "restore"] = "keep",
+    depth: Literal[8, 16] | None = None,
+    format: str | None = None,
+    page: str | None = None,
     save_samples: bool = False,
-    save_std: bool = False,
+    uncertainty: bool = False,
+    gif: bool = False,
+    report: bool = False,
+    jobs: int = 1,
+    resume: bool = False,
     force: bool = False,
+    dry_run: bool = False,
+    json: bool = False,
 ) -> None:
-    """Restore an image, or every image of a folder, whose degradation is known.
+    """Restore a photograph, or every one of a folder.
 
-    The mean of the samples is written; beside it, on request, each sample and the map of their deviation.
+    The mean of the samples is written in the format, the depth and the colours of the degraded photograph, with its
+    EXIF, ICC and XMP. Beside it lies NAME.jaxir.json, which says how it was made and from which `jaxir replay` makes
+    the same file again.
 
     Args:
         source: an image file or a folder.
-        output: the file or folder to write.
-        degradation: how the images were spoiled, as in `jaxir degrade`: "motion(15,30)|noise(0.05)". Blurs wrap
-            around at the border, which a camera's do not: for a real photo let the scene go on beyond it,
-            "motion(15,30)|crop(8)|noise(0.02)", and the restoration has a margin of 8 pixels more.
-            gaussian(auto), motion(auto), jpeg(auto) and noise(auto) are read from each image and printed.
-        method: diffpir (fast), mmps (calibrated) or another of jaxir.methods, with
-            hyper-parameters as in "mmps(steps=5)".
+        output: the file or folder to write; folders are mirrored.
+        degradation: how the photographs were spoiled, as in `jaxir degrade`: "motion(15,30)|noise(0.05)". By default
+            "auto": blur, JPEG and noise are measured in each and printed; gaussian(auto), motion(auto), jpeg(auto) and
+            noise(auto) measure one of them. Blurs wrap around at the border, which a camera's do not: let the scene go
+            on beyond it, "motion(15,30)|crop(8)|noise(0.02)". A network that was trained on pairs needs none.
+        method: diffpir (fast), mmps (calibrated) or another of jaxir.methods, with hyper-parameters as in
+            "mmps(steps=5)".
         steps: network evaluations for each sample.
-        samples: restorations to draw; their mean is written.
-        chunk: samples at a time; fewer need less memory.
-        seed: the same seed gives the same image; image i of a folder uses (seed, i).
+        samples: restorations to draw.
+        fidelity: from 1, the mean of the samples, which has the least squared error, to 0, one sample, which has the
+            most detail.
+        seed: the same seed gives the same photograph the same restoration, whatever its name and its folder.
         prior: weights, by name or folder.
+        tile: side in pixels of what the network sees at once; 0 for the whole photograph. By default those to 512
+            pixels are seen whole, and larger ones in tiles that fit in memory.
+        chunk: samples at a time; fewer need less memory.
+        budget: time for each photograph, such as 10s, 5m or 1h, not counting what is compiled: steps and samples are
+            lowered to fit.
+        alpha: keep the transparency, or restore it as a grey photograph of its own.
+        depth: 8 or 16 bits; those of the photograph by default.
+        format: ending of the files written into a folder, such as png; that of each photograph by default.
+        page: of a file with several pages or frames: a number from 1, or all, into NAME.page-1.png, ...
         save_samples: also write NAME.sample-1.png, ...; of a method with particles NAME.sample-1-1.png, ..., the run
             and the particle.
-        save_std: also write NAME.std.png, the deviation over samples, white at its largest. A blind method writes
-            NAME.kernel.png as well, the kernel that it found.
+        uncertainty: also write NAME.uncertainty.png, the deviation over samples in colours, and NAME.std.png, the same
+            in grey, white at its largest. A blind method writes NAME.kernel.png as well, the kernel that it found.
+        gif: also write NAME.gif, the way from noise to the samples.
+        report: also write a page with every photograph, before and after, what is uncertain and how it was made.
+        jobs: photographs that are restored at a time.
+        resume: leave out what an earlier run with these settings has finished.
         force: write over files that exist.
+        dry_run: only say what would be done, in how many tiles and about how long.
+        json: one line of JSON on stdout for each photograph; everything else is on stderr.
     """
+    import contextlib
+    import dataclasses
+    import os
+    import sys
+    from json import dumps
+
     from jaxir.cli.degradations import parse_degradation
-    from jaxir.cli.errors import UsageError
-    from jaxir.cli.files import each, pairs
+    from jaxir.cli.duration import duration
+    from jaxir.cli.errands import errands, expect_apart, sweep, unfinished
+    from jaxir.cli.errors import SomeFailed, UsageError, one_line
     from jaxir.cli.methods import parse_method
+    from jaxir.cli.results import Keep
+    from jaxir.cli.settings import Settings
 
-    recipe, chosen = parse_degradation(degradation), parse_method(method)
-    for name, value in (("steps", steps), ("samples", samples), ("chunk", chunk)):
-        if value is not None and value < 1:
-            raise UsageError(f"--{name} is {value}, expected at least 1")
-    if save_std and samples < 2:
-        raise UsageError("--save-std needs --samples 2 or more: one sample has no deviation")
+    settings = Settings(
+        degradation=degradation,
+        method=method,
+        steps=steps,
+        samples=samples,
+        fidelity=fidelity,
+        seed=seed,
+        prior=prior,
+        tile=tile,
+        chunk=chunk,
+        alpha=alpha,
+    )
+    keep = Keep(samples=save_samples, uncertainty=uncertainty, report=report, gif=gif)
+    if (uncertainty or report) and samples < 2:
+        option = "--uncertainty" if uncertainty else "--report"
+        raise UsageError(f"{option} needs --samples 2 or more: one sample has no deviation")
+    if jobs < 1:
+        raise UsageError(f"--jobs is {jobs}, expected at least 1")
+    seconds = None if budget is None else duration(budget)
+    # what is wrong with the words of these two is said before anything is loaded
+    parse_method(method)
+    parse_degradation("auto" if degradation is None else degradation)
+    asked = dataclasses.asdict(settings) | {"budget": budget, "depth": depth}
+    everything = errands(source, output, ending=format, page=page)
+    expect_apart(everything)
+    left = unfinished(everything, asked, keep.kinds, resume=resume, force=force)
+    first = everything[0].output
+    sheet = output / "report.html" if source.is_dir() else first.with_suffix(".report.html")
+    if report and sheet.exists() and not (force or resume):
+        raise UsageError(f"{sheet} exists: pass --force to write over it")
+    out = sys.stdout
+    with contextlib.redirect_stdout(sys.stderr if json else out):
+        from jaxir.cli.batch import Batch, summary
+        from jaxir.cli.report import report as write_report
+        from jaxir.report import plain
 
-    def beside(out: Path) -> list[Path]:
-        runs = range(1, samples + 1) if save_samples else ()
-        return [
-            *(_sample_file(out, *numbers) for run in runs for numbers in ((run,), (run, 1))),
-            *([_std_file(out)] if save_std else []),
-            _kernel_file(out),  # of a blind method
-        ]
-
-    found = pairs(source, output, force=force, beside=beside)
-    import jax
-    import jax.numpy as jnp
-    import numpy as np
-
-    import jaxir
-    from jaxir.cli.progress import progress
-    from jaxir.data import read_image, write_image
-    from jaxir.restoration import restore as restore_image
-    from jaxir.samplers import with_kernel
-
-    denoiser = jaxir.load(prior)
-
-    def work(number: int, path: Path, out: Path) -> None:
-        image = jnp.asarray(read_image(path))
-        grey_in = image.shape[-1] == 1 and not recipe.one_channel
-        y = jnp.repeat(image, 3, axis=-1) if grey_in else image
-        height, width, channels = y.shape
-        known = recipe.measured(image)
-        # three copies of one noise say as much as one channel with its noise, not as three of them
-        sigma = known.sigma * math.sqrt(3) if grey_in else known.sigma
-        plan = known._replace(sigma=sigma).for_degraded((height, width, channels))
-        with progress(f"{path.name} ({number + 1}/{len(found)})") as callback:
-            result = restore_image(
-                y,
-                plan,
-                prior=denoiser,
-                method=chosen,
-                steps=steps,
-                samples=samples,
-                key=jax.random.fold_in(jax.random.key(seed), number),
-                chunk=chunk,
-                callback=callback,
-            )
-
-        def write(name: Path, picture: jax.Array) -> None:
-            picture = picture.mean(axis=-1, keepdims=True) if grey_in else picture
-            write_image(name, np.asarray(picture), overwrite=force)
-
-        write(out, result.mean)
-        if save_samples:
-            runs, particles = result.chains.shape[:2]
-            for run, particle in itertools.product(range(runs), range(particles)):
-                numbers = (run + 1, particle + 1) if particles > 1 else (run + 1,)
-                write(_sample_file(out, *numbers), result.chains[run, particle])
-        if result.unknowns is not None:  # of a blind method: the kernel it found, not the guess
-            kernel = jnp.mean(result.unknowns, axis=0)
-            plan = with_kernel(plan, kernel)
-            write(_kernel_file(out), 2 * kernel[..., None] / jnp.max(kernel) - 1)
-        said = [f"{out}: {result.diagnostics['seconds']:.1f} s", _fit(known, plan, y, result.mean)]
-        if save_std:
-            spread = jnp.mean(result.std, axis=-1, keepdims=True)
-            largest = jnp.maximum(jnp.max(spread), jnp.finfo(spread.dtype).tiny)
-            write(_std_file(out), 2 * spread / largest - 1)
-            said.append(f"largest deviation {float(jnp.max(spread)) / 2:.3f} of [0, 1]")
-        print(", ".join(said))
-
-    each(found, work, folder=source.is_dir())
-
-
-def _sample_file(out: Path, *numbers: int) -> Path:
-    return out.with_name(f"{out.stem}.sample-{'-'.join(map(str, numbers))}.png")
-
-
-def _std_file(out: Path) -> Path:
-    return out.with_name(f"{out.stem}.std.png")
-
-
-def _kernel_file(out: Path) -> Path:
-    return out.with_name(f"{out.stem}.kernel.png")
-
-
-def _fit(recipe: Recipe, plan: Degradation, y: Image, restored: Image) -> str:
-    """How far a restoration is from what was measured, and how far the noise lets it be."""
-    import jax.numpy as jnp
-
-    mean = plan(restored)
-    told = plan.operator.told(y)
-
-    def level(values: float | Array) -> float:
-        return float(jnp.sqrt(jnp.mean(jnp.broadcast_to(values, y.shape) ** 2, where=told))) / 2
-
-    misfit, noise = level(y - mean), f"{recipe.sigma:.4f}"
-    if recipe.noise is not None:
-        noise = f"{level(plan.noise.std(mean)):.4f}, {recipe.noise}"
-    return f"residual {misfit:.4f} of [0, 1] ({2 * misfit:.4f} of [-1, 1]) for a noise of {noise}"
+        batch = Batch(settings, keep, asked, seconds=seconds, depth=depth)
+        if dry_run:
+            print(plain(list(batch.outlook(left))))
+            return
+        sweep(left)
+        if done := len(everything) - len(left):
+            print(f"{done} of {len(everything)} were done before")
+        failed = []
+        try:
+            for errand, outcome in batch.run(left, jobs=jobs):
+                said: dict[str, Any] = {"source": str(errand.source)}
+                if isinstance(outcome, Exception):
+                    if not source.is_dir():
+                        raise outcome
+                    why = one_line(outcome)
+                    failed.append(why if str(errand.source) in why else f"{errand.source}: {why}")
+                    said |= {"error": why}
+                else:
+                    print(f"{errand.output}: {summary(outcome)}")
+                    said |= {"written": str(errand.output), **outcome}
+                if json:
+                    print(dumps(said, ensure_ascii=False), file=out, flush=True)
+        except KeyboardInterrupt:
+            print("jaxir: interrupted, what is written is whole: --resume goes on", file=sys.stderr)
+            sys.stdout.flush()
+            os._exit(130)  # and not at the end of the step that a photograph is at
+        if report:
+            write_report(output if source.is_dir() else first, sheet, force=True)
+    if failed:
+        raise SomeFailed(f"{len(failed)} of {len(left)} images failed: {'; '.join(failed)}")

@@ -5,7 +5,7 @@ from jaxir.pretrained.containers import WeightsError
 from jaxir.pretrained.convert import convert
 from jaxir.pretrained.download import HubError
 from jaxir.pretrained.hub import pull
-from jaxir.pretrained.lookup import describe, load
+from jaxir.pretrained.lookup import describe, load, weights_digest
 from jaxir.pretrained.parity import Record, Verdict, verify
 from jaxir.pretrained.perceptual import load_inception, load_lpips, load_niqe
 from jaxir.pretrained.publish import push
@@ -33,4 +33,5 @@ __all__ = [
     "save_denoiser",
     "shipped",
     "verify",
+    "weights_digest",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from jaxir.denoisers import NetworkDenoiser
 from jaxir.pretrained import hub, store
 from jaxir.pretrained.containers import WeightsError
 from jaxir.pretrained.convert import is_foreign, read_foreign
+from jaxir.pretrained.download import file_digest
+
+_WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".npz")
 
 
 def load(name_or_path: str | Path) -> NetworkDenoiser:
@@ -41,6 +45,20 @@ def describe(name_or_path: str | Path) -> str:
     raise WeightsError(
         f"{folder / 'config.json'} is missing: weights are config.json + model.safetensors"
     )
+
+
+def weights_digest(name_or_path: str | Path) -> str:
+    """SHA-256 of some weights: of `model.safetensors`, or of the digests of what another library keeps them in.
+
+    Raises:
+        WeightsError: if there is no such folder or name.
+    """
+    folder = find(name_or_path)
+    model = folder / "model.safetensors"
+    if model.is_file():
+        return file_digest(model)
+    parts = sorted(path for path in folder.rglob("*") if path.suffix in _WEIGHTS)
+    return hashlib.sha256("".join(map(file_digest, parts)).encode()).hexdigest()
 
 
 def find(name_or_path: str | Path) -> Path:

@@ -99,7 +99,8 @@ def read(folder: Path) -> NetworkDenoiser:
     if jax.tree.map(np.shape, params) != jax.tree.map(np.shape, expected):
         raise WeightsError(f"{path} does not fit the network in config.json: they are of two runs")
     # copied, since the file may be written again while its denoiser is used
-    return dataclasses.replace(stored.denoiser, params=jax.tree.map(jax.numpy.array, params))
+    copies = jax.device_put(jax.tree.map(np.array, params))
+    return dataclasses.replace(stored.denoiser, params=copies)
 
 
 def check(folder: Path) -> Stored:

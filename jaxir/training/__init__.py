@@ -1,8 +1,9 @@
 """How weights are learnt."""
 
+from jaxir.finding import Finding
 from jaxir.training.checkpoint import CheckpointError, Checkpoints
 from jaxir.training.distillation import consistency, halving, halvings
-from jaxir.training.doctor import Finding, diagnose
+from jaxir.training.doctor import diagnose
 from jaxir.training.experiment import Experiment, warmup_stable_decay
 from jaxir.training.gradient import Gradient, Loss, mean_gradient
 from jaxir.training.invariant import Invariant, serial_gradient

@@ -18,25 +18,11 @@ from jaxtyping import Array, UInt8
 
 from jaxir.data import check_crop, crop_batch
 from jaxir.denoisers import Residual
+from jaxir.finding import Finding
 from jaxir.mesh import data_mesh, split
 from jaxir.training.experiment import Experiment
 from jaxir.training.step import Metrics, TrainState, initial_state, train_step
 from jaxir.typing import Params
-
-
-@dataclasses.dataclass(frozen=True)
-class Finding:
-    """What one check saw.
-
-    Attributes:
-        check: what was looked at.
-        found: what was seen, in words and figures.
-        advice: what to do; None where all is well.
-    """
-
-    check: str
-    found: str
-    advice: str | None = None
 
 
 def diagnose(

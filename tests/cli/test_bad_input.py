@@ -195,19 +195,19 @@ def test_an_output_that_exists_is_left_alone_without_force(
     assert read_image("out.png").shape == (16, 16, 3)
 
 
-@pytest.mark.parametrize("extra", ["out.sample-2.png", "out.std.png"])
+@pytest.mark.parametrize("extra", ["out.sample-2.png", "out.std.png", "out.png.jaxir.json"])
 def test_files_beside_the_output_are_left_alone_as_well(refused, tmp_path, picture, extra):
     picture(tmp_path / "in.png")
     (tmp_path / extra).write_bytes(b"mine")
-    options = [*GOOD["restore"], "--samples", 2, "--save-std", "--save-samples"]
+    options = [*GOOD["restore"], "--samples", 2, "--uncertainty", "--save-samples"]
     line = refused("restore", "in.png", "-o", "out.png", *options)
     assert f"{extra} exists: pass --force" in line
 
 
 def test_a_deviation_needs_two_samples(refused, tmp_path, picture):
     picture(tmp_path / "in.png")
-    line = refused("restore", "in.png", "-o", "out.png", *GOOD["restore"], "--save-std")
-    assert "--save-std needs --samples 2 or more" in line
+    line = refused("restore", "in.png", "-o", "out.png", *GOOD["restore"], "--uncertainty")
+    assert "--uncertainty needs --samples 2 or more" in line
 
 
 @both
@@ -215,7 +215,8 @@ def test_an_unknown_format_is_refused_before_the_work(refused, tmp_path, picture
     picture(tmp_path / "in.png")
     for name in ("out.xyz", "out"):
         line = refused(command, "in.png", "-o", name, *GOOD[command])
-        assert "no known format: use .bmp, .jpeg, .jpg, .png" in line
+        assert "no known format: use ." in line
+        assert ", .jpeg, .jpg, .png, .tif" in line
 
 
 @both
@@ -234,6 +235,8 @@ def test_some_images_of_a_folder_fail_and_the_others_are_written(
         picture(tmp_path / "photos" / f"{name}.png")
     (tmp_path / "photos" / "b.png").write_bytes(b"no image")
     new = {"out/a.png", "out/c.png", "out/sub/d.png"}
+    if command == "restore":
+        new |= {f"{name}.jaxir.json" for name in new}
     line = refused(command, "photos", "-o", "out", *GOOD[command], code=1, new=new)
     assert "1 of 4 images failed: photos/b.png is not an image that Pillow knows" in line
 

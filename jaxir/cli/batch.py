@@ -1,0 +1,158 @@
+"""Many photographs through one restorer: read, restored and written side by side, each failing alone."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from jaxir.cli.duration import spoken
+from jaxir.cli.errands import Errand, digest, number
+from jaxir.cli.flow import Stopped, flow
+from jaxir.cli.photograph import Restored, Restorer
+from jaxir.cli.progress import progress
+from jaxir.cli.results import Keep, write_results
+from jaxir.data.photo import read_photo
+from jaxir.report.table import column
+
+if TYPE_CHECKING:
+    from jaxir.cli.settings import Settings
+    from jaxir.data.photo import Depth, Photo
+
+
+class Opened(NamedTuple):
+    """A photograph, and the hash of the file that it was read from."""
+
+    photo: Photo
+    sha256: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Outlook:
+    """What the restoration of a photograph would take."""
+
+    photograph: str = column("photograph")
+    size: str = column("size")
+    tiles: int | None = column("tiles", "d")
+    evaluations: int = column("evaluations", "d")
+    time: str = column("about")
+
+
+class Batch:
+    """Photographs restored by the same settings.
+
+    Args:
+        settings: of the restoration.
+        keep: what is written beside each.
+        asked: the settings as they were given, for the sidecar.
+        seconds: for each photograph, to which steps and samples are fitted.
+        depth: bits of a channel that are written; as they came by default.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        keep: Keep,
+        asked: dict[str, Any],
+        *,
+        seconds: float | None = None,
+        depth: Depth | None = None,
+    ) -> None:
+        self.restorer = Restorer(settings)
+        self.keep, self.asked, self.seconds, self.depth = keep, asked, seconds, depth
+
+    def run(
+        self, errands: list[Errand], *, jobs: int = 1
+    ) -> Iterator[tuple[Errand, dict[str, Any] | Exception]]:
+        """Restore them; each with what its sidecar holds, or with what went wrong.
+
+        Args:
+            errands: what to do.
+            jobs: photographs at a time.
+        """
+        stop, total = threading.Event(), len(errands)
+        shares: dict[Errand, float] = {}
+        with progress(f"{total} photographs") as moved:
+
+            def work(errand: Errand, opened: Opened) -> tuple[Opened, Restored]:
+                restorer = self.restorer
+                if self.seconds is not None:
+                    restorer = restorer.within(self.seconds, opened.photo)
+
+                def callback(done: int, of: int) -> None:
+                    if stop.is_set():
+                        raise Stopped
+                    shares[errand] = done / of
+                    title = f"{errand.name} ({len(shares)}/{total})"
+                    moved(round(1000 * sum(shares.values())), 1000 * total, title)
+
+                return opened, restorer(opened.photo, number(opened.sha256), callback=callback)
+
+            outcomes = flow(errands, _read, work, self._write, jobs=jobs, stop=stop)
+            with contextlib.closing(outcomes):
+                for errand, outcome in outcomes:
+                    shares[errand] = 1.0
+                    yield errand, outcome
+
+    def outlook(self, errands: list[Errand]) -> Iterator[Outlook]:
+        """What restoring them would take, a line each and one for all, the time measured on a small piece.
+
+        Raises:
+            ImageFileError: if a file is no photograph.
+        """
+        evaluations, seconds = 0, 0.0
+        for errand in errands:
+            photo = read_photo(errand.source, page=errand.page)
+            restorer = self.restorer
+            if self.seconds is not None:
+                restorer = restorer.within(self.seconds, photo)
+            cost = restorer.cost(photo)
+            evaluations, seconds = evaluations + cost.evaluations, seconds + cost.seconds
+            height, width = photo.image.shape[:2]
+            yield Outlook(
+                str(errand.source),
+                f"{width} × {height}",
+                cost.tiles,
+                cost.evaluations,
+                spoken(cost.seconds),
+            )
+        if len(errands) > 1:
+            yield Outlook(f"all {len(errands)}", "", None, evaluations, spoken(seconds))
+
+    def _write(self, errand: Errand, done: tuple[Opened, Restored]) -> dict[str, Any]:
+        opened, restored = done
+        photo = opened.photo
+        height, width = photo.image.shape[:2]
+        source = {
+            "file": os.path.relpath(errand.source, errand.output.parent),
+            "sha256": opened.sha256,
+            "page": errand.page,
+            "height": height,
+            "width": width,
+            "format": photo.format,
+            "depth": photo.depth,
+        }
+        errand.output.parent.mkdir(parents=True, exist_ok=True)
+        return write_results(
+            errand, photo, restored, self.keep, source=source, asked=self.asked, depth=self.depth
+        )
+
+
+def _read(errand: Errand) -> Opened:
+    return Opened(read_photo(errand.source, page=errand.page), digest(errand.source))
+
+
+def summary(record: dict[str, Any]) -> str:
+    """What a record says of a restoration, in a line."""
+    fit, noise = record["residual"], record["noise"]
+    said = f"{record['seconds']:.1f} s"
+    if fit is not None:
+        measured, expected = fit["measured"], f"{fit['expected']:.4f}"
+        expected += f", {noise}" if isinstance(noise, str) else ""
+        said += f", residual {measured:.4f} of [0, 1] ({2 * measured:.4f} of [-1, 1]) for a noise of {expected}"
+    if (largest := record["scales"].get("uncertainty")) is not None:
+        said += f", deviation up to {largest / 255:.3f} of [0, 1]"
+    return said

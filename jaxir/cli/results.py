@@ -1,0 +1,149 @@
+"""The files of one restored photograph: itself, how it was made, and on request what a person looks at."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from jaxir.cli.errands import Errand, digest
+from jaxir.cli.sidecar import write_sidecar
+
+if TYPE_CHECKING:
+    from jaxir.cli.photograph import Restored
+    from jaxir.data.photo import Depth, Photo
+
+
+@dataclasses.dataclass(frozen=True)
+class Keep:
+    """What is written beside a restored photograph.
+
+    Attributes:
+        samples: each of them.
+        uncertainty: the map of their deviation, in colours and in grey.
+        report: what a report shows: samples, uncertainty, residual and the estimates on the way.
+        gif: an animation of the way and the samples.
+    """
+
+    samples: bool = False
+    uncertainty: bool = False
+    report: bool = False
+    gif: bool = False
+
+    @property
+    def kinds(self) -> list[str]:
+        """The ends of their names, with `*` for numbers; the kernel is that of a blind method."""
+        return [
+            "kernel.png",
+            *(["sample-*.png"] if self.samples or self.report else []),
+            *(["uncertainty.png", "std.png"] if self.uncertainty or self.report else []),
+            *(["residual.png", "trajectory-*.png"] if self.report else []),
+            *(["gif"] if self.gif else []),
+        ]
+
+
+class Beside(NamedTuple):
+    """What is written beside a photograph.
+
+    Attributes:
+        files: the names of each kind, for the sidecar.
+        scales: the end of the scale of a map in colours, in levels of 255.
+        pictures: images in [-1, 1].
+    """
+
+    files: dict[str, list[str]]
+    scales: dict[str, float]
+    pictures: dict[Path, np.ndarray]
+
+
+def write_results(
+    errand: Errand,
+    photo: Photo,
+    restored: Restored,
+    keep: Keep,
+    *,
+    source: dict[str, Any],
+    asked: dict[str, Any],
+    depth: Depth | None = None,
+) -> dict[str, Any]:
+    """Write them, the photograph last; what the sidecar holds.
+
+    Args:
+        errand: where to.
+        photo: the degraded one.
+        restored: what became of it.
+        keep: what is written beside it.
+        source: what the sidecar says of the file that was read.
+        asked: the settings as they were given.
+        depth: bits of a channel; those of the degraded one by default.
+    """
+    from jaxir.data import write_image
+    from jaxir.data.photo import write_photo
+    from jaxir.report import animation
+
+    output, beside = errand.output, _pictures(errand, restored, keep)
+    staged = output.with_name(f".{output.stem}.{uuid.uuid4().hex[:8]}.part{output.suffix}")
+    try:
+        write_photo(staged, restored.image, photo, alpha=restored.alpha, depth=depth)
+        record = {
+            "input": source,
+            "output": {"file": output.name, "sha256": digest(staged)},
+            "asked": asked,
+            **restored.record,
+            "files": beside.files,
+            "scales": beside.scales,
+        }
+        write_sidecar(errand.sidecar, record)
+        for path, picture in beside.pictures.items():
+            write_image(path, picture, overwrite=True)
+        if keep.gif:
+            way = [*restored.trajectory, restored.image]
+            animation(output.with_suffix(".gif"), way, list(restored.samples), overwrite=True)
+        os.replace(staged, output)
+    finally:
+        staged.unlink(missing_ok=True)
+    return record
+
+
+def _pictures(errand: Errand, restored: Restored, keep: Keep) -> Beside:
+    """What is written beside, before it is written: the sidecar lists it."""
+    from jaxir.report import residual_map, uncertainty_map
+
+    found = Beside({}, {}, {})
+
+    def add(kind: str, images: Sequence[np.ndarray], names: Sequence[str]) -> None:
+        paths = [errand.beside(name) for name in names]
+        found.pictures.update(zip(paths, images, strict=True))
+        found.files[kind] = [path.name for path in paths]
+
+    if keep.samples or keep.report:
+        add("samples", list(restored.samples), _samples(restored))
+    if (keep.uncertainty or keep.report) and restored.std is not None:
+        colours, found.scales["uncertainty"] = uncertainty_map(restored.std)
+        spread = np.sqrt(np.mean(np.square(restored.std), axis=-1, keepdims=True))
+        grey = 2 * spread / max(spread.max(), np.finfo(np.float32).tiny) - 1
+        add("uncertainty", [colours], ["uncertainty"])
+        add("std", [grey], ["std"])
+    if keep.report and restored.residual is not None:
+        colours, found.scales["residual"] = residual_map(restored.residual)
+        add("residual", [colours], ["residual"])
+    if keep.report:
+        names = [f"trajectory-{i + 1:02}" for i in range(len(restored.trajectory))]
+        add("trajectory", restored.trajectory, names)
+    if restored.kernel is not None:
+        add("kernel", [2 * restored.kernel[..., None] - 1], ["kernel"])
+    return found
+
+
+def _samples(restored: Restored) -> list[str]:
+    """A name for each sample, of its run and, where a run has several, of the particle."""
+    each = len(restored.samples) // restored.runs
+    return [
+        f"sample-{i // each + 1}" + (f"-{i % each + 1}" if each > 1 else "")
+        for i in range(len(restored.samples))
+    ]

@@ -1,0 +1,182 @@
+"""Photos that were handed in: measured before they are decoded, decoded before they are believed.
+
+Two limits come before a decoder sees a file: its bytes, counted while they arrive, and its pixels, as the header
+declares them, since a file of a few kilobytes can unfold to gigabytes. Then it is decoded once, one at a time, so that
+what is broken is known while the person who chose it still looks. It is kept under a random id.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from jaxir.server.names import clean_name
+from jaxir.server.pictures import jpeg
+from jaxir.server.refusal import Refusal
+
+if TYPE_CHECKING:
+    from jaxir.data import Photo
+
+THUMBNAIL = 640
+"""Longest side in pixels."""
+
+FIRST = 1
+"""The page that is taken of a file with several."""
+
+
+class Upload(NamedTuple):
+    """A photo that was handed in and can be read.
+
+    Attributes:
+        id: random.
+        name: what it was called, to be shown.
+        path: where it lies.
+        height: in pixels, as it is seen.
+        width: likewise.
+        format: as Pillow calls it.
+        depth: bits of a channel, or float32.
+        size: of the file, in bytes.
+        thumbnail: a small JPEG.
+    """
+
+    id: str
+    name: str
+    path: Path
+    height: int
+    width: int
+    format: str
+    depth: int | str
+    size: int
+    thumbnail: bytes
+
+    def told(self) -> dict[str, Any]:
+        """What the page knows of it."""
+        hidden = ("path", "thumbnail")
+        return {name: value for name, value in self._asdict().items() if name not in hidden}
+
+
+class Uploads:
+    """The photos of a session.
+
+    Args:
+        folder: where they lie.
+        keep: how many; the oldest goes first.
+        pixels: the largest photo that is decoded.
+    """
+
+    def __init__(self, folder: Path, *, keep: int, pixels: int) -> None:
+        self._folder, self._keep, self._pixels = folder, keep, pixels
+        self._uploads: dict[str, Upload] = {}
+        self._one_at_a_time = Lock()
+
+    def photo(self, id: object) -> Upload:
+        """The photo of that id.
+
+        Raises:
+            Refusal: 404 if there is none.
+        """
+        if not isinstance(id, str) or id not in self._uploads:
+            raise Refusal(404, "there is no such photo here any more: choose it again")
+        return self._uploads[id]
+
+    @contextlib.contextmanager
+    def room(self) -> Iterator[Path]:
+        """A new file to write an upload to; it is gone afterwards unless `admit` has taken it."""
+        path = self._folder / f"{new_id()}.part"
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+    def admit(self, part: Path, name: str) -> Upload:
+        """Look at a file that has arrived, and keep it if it is a photo.
+
+        Raises:
+            Refusal: 400 if it is empty, 413 if it has too many pixels, 415 if it is no photo that can be read, 422
+                if it is one and damaged.
+        """
+        size = part.stat().st_size
+        if not size:
+            raise Refusal(400, "the file is empty: choose another")
+        self._expect_pixels(part)
+        with self._one_at_a_time:
+            photo = _decoded(part)
+            id = new_id()
+            path = self._folder / id
+            part.rename(path)
+            height, width = photo.image.shape[:2]
+            upload = Upload(
+                id=id,
+                name=clean_name(name),
+                path=path,
+                height=height,
+                width=width,
+                format=photo.format,
+                depth=photo.depth,
+                size=size,
+                thumbnail=jpeg(photo.image, THUMBNAIL),
+            )
+            self._uploads[id] = upload
+            while len(self._uploads) > self._keep:
+                oldest = self._uploads.pop(next(iter(self._uploads)))
+                oldest.path.unlink(missing_ok=True)
+        return upload
+
+    def _expect_pixels(self, part: Path) -> None:
+        """Refuse a file that declares too many pixels, or nothing that can be read; nothing is decoded.
+
+        Raises:
+            Refusal: 413 or 415.
+        """
+        from jaxir.data import ImageFileError, photo_size
+        from jaxir.data.declared_size import declared_size
+
+        with part.open("rb") as file:
+            size = declared_size(file)
+        try:
+            if size is None or math.prod(size) <= self._pixels:
+                size = photo_size(part, page=FIRST)
+        except ImageFileError as error:
+            raise Refusal(415, _without_path(error, part)) from None
+        if math.prod(size) > self._pixels:
+            most = self._pixels / 1e6
+            raise Refusal(
+                413, f"the photo has more than the {most:g} megapixels that this server takes"
+            )
+
+
+def new_id() -> str:
+    """128 bits that nobody guesses."""
+    return secrets.token_hex(16)
+
+
+def lend(upload: Upload, folder: Path, name: str) -> Path:
+    """The same file in another folder, where it stays when the upload goes; no second copy of its bytes."""
+    path = folder / name
+    try:
+        os.link(upload.path, path)
+    except OSError:  # a file system without links
+        shutil.copyfile(upload.path, path)
+    return path
+
+
+def _decoded(part: Path) -> Photo:
+    """The photo, decoded to its last pixel."""
+    from jaxir.data import ImageFileError, read_photo
+
+    try:
+        return read_photo(part, page=FIRST)
+    except ImageFileError as error:
+        raise Refusal(422, _without_path(error, part)) from None
+
+
+def _without_path(error: Exception, part: Path) -> str:
+    return " ".join(str(error).replace(str(part), "the file").split())
