@@ -214,7 +214,7 @@ class Restorer:
 
     def cost(self, photo: Photo) -> Cost:
         """What the restoration of a photograph takes."""
-        known = self._quietly(photo)
+        known = self.recipe and self.recipe.measured(photo.image)
         evaluations = self.settings.steps * self.settings.samples
         seconds = evaluations * self._pace(photo.image, known)
         return Cost(self._seen(photo.image, known).tiles, evaluations, seconds)

@@ -231,7 +231,8 @@ def test_help_imports_no_jax(run_python):
     code = """
 import sys
 from jaxir.cli import main
-for command in ([], ["demo"], ["restore"], ["degrade"], ["train"], ["models"], ["bench"]):
+from jaxir.cli import COMMANDS
+for command in [[], *([name] for name in COMMANDS)]:
     try:
         main([*command, "--help"])
     except SystemExit as stop:
