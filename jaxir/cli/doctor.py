@@ -104,10 +104,11 @@ def _settings(environment: Mapping[str, str]) -> Iterable[Finding]:
 def _machine() -> Iterable[Finding | None]:
     import jaxir
     from jaxir.cli.checks import machine
+    from jaxir.memory import memory
 
     yield machine.check_cores(*machine.cores())
     yield machine.check_instructions(machine.kind(), machine.flags())
-    yield machine.check_memory(*machine.memory())
+    yield machine.check_memory(memory())
     yield machine.check_clock(time.time(), Path(jaxir.__file__).stat().st_mtime)
 
 

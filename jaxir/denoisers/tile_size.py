@@ -8,9 +8,7 @@ chosen. What a network holds for a tile is counted on its program, without runni
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -19,6 +17,7 @@ from jax.extend import core
 
 from jaxir.denoisers.denoiser import Denoiser
 from jaxir.denoisers.tiled import Tiled
+from jaxir.memory import memory
 
 SIZES = (512, 256, 128)
 """Sides of tiles in pixels, multiples of what networks can halve; an image within the first is seen whole."""
@@ -106,10 +105,4 @@ def _inner(parameters: dict) -> Iterator[core.Jaxpr]:
 def free_bytes() -> int:
     """Memory that is free on a device, or in the machine where devices have none of their own."""
     used = jax.local_devices()[0].memory_stats()
-    if used is not None:
-        return used["bytes_limit"] - used["bytes_in_use"]
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        return 1024 * next(int(line.split()[1]) for line in lines if "MemAvailable" in line)
-    except OSError:  # where the system does not say: half of all
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    return memory().free if used is None else used["bytes_limit"] - used["bytes_in_use"]

@@ -12,6 +12,7 @@ from jaxir.cli import doctor
 from jaxir.cli.checks import devices, extras, machine, probe, storage, variables, versions, work
 from jaxir.compilation_cache import Contents
 from jaxir.finding import Finding
+from jaxir.memory import Memory, left_in_container
 
 GIB = 2**30
 GOOD = {"jax": "0.10.2", "jaxlib": "0.10.2", "flax": "0.12.8", "diffrax": "0.7.2", "numpy": "2.4.6"}
@@ -157,9 +158,9 @@ def test_devices_are_counted_with_their_memory():
         (machine.check_cores(8, 8, None), "ok"),
         (machine.check_cores(8, 8, 1.5), "note"),
         (machine.check_cores(8, 2, None), "note"),
-        (machine.check_memory(64 * GIB, 32 * GIB, None), "ok"),
-        (machine.check_memory(64 * GIB, 32 * GIB, 2 * GIB), "note"),
-        (machine.check_memory(64 * GIB, 32 * GIB, 0), "problem"),
+        (machine.check_memory(Memory(64 * GIB, 32 * GIB, None)), "ok"),
+        (machine.check_memory(Memory(64 * GIB, 32 * GIB, 2 * GIB)), "note"),
+        (machine.check_memory(Memory(64 * GIB, 32 * GIB, 0)), "problem"),
         (machine.check_clock(1.0e9, 1.7e9), "problem"),
         (machine.check_clock(1.8e9, 1.7e9), "ok"),
         (machine.check_encoding("UTF-8", "utf8"), "ok"),
@@ -204,16 +205,16 @@ def test_a_container_leaves_what_its_groups_leave(tmp_path):
     own = tmp_path / "own"
     (tmp_path / "a" / "b").mkdir(parents=True)
     own.write_text("0::/a/b\n")
-    assert machine.left_in_container(tmp_path, own) is None
+    assert left_in_container(tmp_path, own) is None
     (tmp_path / "a" / "memory.max").write_text("1000\n")
     (tmp_path / "a" / "memory.current").write_text("700\n")
     (tmp_path / "a" / "memory.stat").write_text("anon 500\ninactive_file 200\n")
     (tmp_path / "a" / "b" / "memory.max").write_text("max\n")
-    assert machine.left_in_container(tmp_path, own) == 500
+    assert left_in_container(tmp_path, own) == 500
     (tmp_path / "memory" / "c").mkdir(parents=True)  # the older version
     own.write_text("4:memory:/c\n")
     (tmp_path / "memory" / "c" / "memory.limit_in_bytes").write_text("100")
-    assert machine.left_in_container(tmp_path, own) == 100
+    assert left_in_container(tmp_path, own) == 100
 
 
 def test_extras_and_codecs_say_what_they_bring():

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from jaxir.finding import Finding
+from jaxir.memory import Memory
 
 _GIB = 2**30
 _DAY = 86400.0
@@ -46,15 +47,14 @@ def check_instructions(kind: str, flags: Iterable[str] | None) -> Finding | None
     )
 
 
-def check_memory(total: int, available: int, left: int | None) -> Finding:
-    """Of this computer, in bytes; `left` is what the limit of a container leaves, None without one."""
-    free = available if left is None else min(available, left)
-    said = f"{free / _GIB:.1f} GiB free of {total / _GIB:.1f}"
-    if free < available:
+def check_memory(memory: Memory) -> Finding:
+    """Of this computer."""
+    said = f"{memory.free / _GIB:.1f} GiB free of {memory.total / _GIB:.1f}"
+    if memory.free < memory.available:
         said += ", by the limit of this container"
-    if free < _GIB:
+    if memory.free < _GIB:
         return Finding("memory", said, "close other programs: 1 GiB is the least that restores")
-    if free < 3 * _GIB:
+    if memory.free < 3 * _GIB:
         advice = "with little memory, use --tile 256 --chunk 1"
         return Finding("memory", said, advice, wrong=False)
     return Finding("memory", said)
@@ -86,53 +86,6 @@ def cores() -> tuple[int, int, float | None]:
     return count, usable, _quota(Path("/sys/fs/cgroup"))
 
 
-def memory() -> tuple[int, int, int | None]:
-    """What `check_memory` takes.
-
-    Raises:
-        OSError: where the system does not say.
-    """
-    left = left_in_container(Path("/sys/fs/cgroup"), Path("/proc/self/cgroup"))
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        known = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines}
-        return known["MemTotal"], known["MemAvailable"], left
-    except (OSError, KeyError):
-        page = os.sysconf("SC_PAGE_SIZE")
-        total = page * os.sysconf("SC_PHYS_PAGES")
-        return total, total, left  # macOS does not say what is free
-
-
-def left_in_container(root: Path, own: Path) -> int | None:
-    """What is left of the memory that a container may have, in bytes; None where nothing limits it.
-
-    Args:
-        root: of the control groups, of either version.
-        own: the file that names this process's.
-    """
-    try:
-        lines = [line.split(":", 2) for line in own.read_text().splitlines()]
-    except OSError:
-        return None
-    left = []
-    for _, controllers, path in lines:
-        if controllers not in ("", "memory"):
-            continue
-        most, used, files = ("memory.max", "memory.current", "inactive_file")
-        if controllers:
-            most, used, files = "memory.limit_in_bytes", "memory.usage_in_bytes", f"total_{files}"
-        top = root / controllers
-        group = top / path.lstrip("/")
-        for folder in (group, *group.parents):
-            limit = _number(folder / most)
-            if limit is not None and limit < 2**60:  # as large as that stands for none
-                given_back = _figure(folder / "memory.stat", files)  # copies of files on the disk
-                left.append(limit - (_number(folder / used) or 0) + given_back)
-            if folder == top:
-                break
-    return max(0, min(left)) if left else None
-
-
 def flags() -> set[str] | None:
     """Of the processor, where the system says."""
     try:
@@ -159,19 +112,3 @@ def _quota(root: Path) -> float | None:
         return None if int(most) < 0 else int(most) / int(period)
     except (OSError, ValueError):
         return None
-
-
-def _number(path: Path) -> int | None:
-    try:
-        return int(path.read_text())
-    except (OSError, ValueError):  # "max"
-        return None
-
-
-def _figure(path: Path, name: str) -> int:
-    """From a table of names and numbers; 0 where it is not there."""
-    try:
-        rows = dict(line.split() for line in path.read_text().splitlines())
-        return int(rows[name])
-    except (OSError, ValueError, KeyError):
-        return 0
