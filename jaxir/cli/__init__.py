@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import warnings
@@ -30,6 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Exit codes: 0 all done, 1 some images failed, 2 bad input or usage, 130 interrupted. Errors are one line on
     stderr; JAXIR_TRACEBACK=1 shows where they came from.
     """
+    for stream in (sys.stdout, sys.stderr):  # so that no name of a file ends the work
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     name, *rest = (sys.argv[1:] if arguments is None else list(arguments)) or ["--help"]
     if name in ("-h", "--help"):
         print(_overview())

@@ -7,10 +7,12 @@ import dataclasses
 import os
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jaxir.cli.duration import spoken
 from jaxir.cli.errands import Errand, digest, number
+from jaxir.cli.errors import EXPECTED, one_line
 from jaxir.cli.flow import Stopped, flow
 from jaxir.cli.photograph import Restored, Restorer
 from jaxir.cli.progress import progress
@@ -19,7 +21,6 @@ from jaxir.data.photo import read_photo
 from jaxir.report.table import column
 
 if TYPE_CHECKING:
-    from jaxir.cli.settings import Settings
     from jaxir.data.photo import Depth, Photo
 
 
@@ -35,9 +36,9 @@ class Outlook:
     """What the restoration of a photograph would take."""
 
     photograph: str = column("photograph")
-    size: str = column("size")
+    size: str = column("size, or what is wrong")
     tiles: int | None = column("tiles", "d")
-    evaluations: int = column("evaluations", "d")
+    evaluations: int | None = column("evaluations", "d")
     time: str = column("about")
 
 
@@ -45,7 +46,7 @@ class Batch:
     """Photographs restored by the same settings.
 
     Args:
-        settings: of the restoration.
+        restorer: with its settings and weights.
         keep: what is written beside each.
         asked: the settings as they were given, for the sidecar.
         seconds: for each photograph, to which steps and samples are fitted.
@@ -54,14 +55,14 @@ class Batch:
 
     def __init__(
         self,
-        settings: Settings,
+        restorer: Restorer,
         keep: Keep,
         asked: dict[str, Any],
         *,
         seconds: float | None = None,
         depth: Depth | None = None,
     ) -> None:
-        self.restorer = Restorer(settings)
+        self.restorer = restorer
         self.keep, self.asked, self.seconds, self.depth = keep, asked, seconds, depth
 
     def run(
@@ -75,12 +76,10 @@ class Batch:
         """
         stop, total = threading.Event(), len(errands)
         shares: dict[Errand, float] = {}
-        with progress(f"{total} photographs") as moved:
+        with progress("restoring") as moved:
 
             def work(errand: Errand, opened: Opened) -> tuple[Opened, Restored]:
-                restorer = self.restorer
-                if self.seconds is not None:
-                    restorer = restorer.within(self.seconds, opened.photo)
+                restorer = self._restorer(opened.photo)
 
                 def callback(done: int, of: int) -> None:
                     if stop.is_set():
@@ -89,7 +88,12 @@ class Batch:
                     title = f"{errand.name} ({len(shares)}/{total})"
                     moved(round(1000 * sum(shares.values())), 1000 * total, title)
 
-                return opened, restorer(opened.photo, number(opened.sha256), callback=callback)
+                return opened, restorer(
+                    opened.photo,
+                    number(opened.sha256),
+                    callback=callback,
+                    say=lambda said: print(f"{errand.source}: {said}"),
+                )
 
             outcomes = flow(errands, _read, work, self._write, jobs=jobs, stop=stop)
             with contextlib.closing(outcomes):
@@ -98,36 +102,38 @@ class Batch:
                     yield errand, outcome
 
     def outlook(self, errands: list[Errand]) -> Iterator[Outlook]:
-        """What restoring them would take, a line each and one for all, the time measured on a small piece.
-
-        Raises:
-            ImageFileError: if a file is no photograph.
-        """
+        """What restoring them would take, a line each and one for all, the time measured on a small piece."""
         evaluations, seconds = 0, 0.0
         for errand in errands:
-            photo = read_photo(errand.source, page=errand.page)
-            restorer = self.restorer
-            if self.seconds is not None:
-                restorer = restorer.within(self.seconds, photo)
-            cost = restorer.cost(photo)
+            try:
+                photo = read_photo(errand.source, page=errand.page)
+                cost = self._restorer(photo).cost(
+                    photo, say=lambda said, errand=errand: print(f"{errand.source}: {said}")
+                )
+            except EXPECTED as error:
+                yield Outlook(str(errand.source), one_line(error), None, None, "")
+                continue
             evaluations, seconds = evaluations + cost.evaluations, seconds + cost.seconds
             height, width = photo.image.shape[:2]
+            size = f"{width} × {height}"
             yield Outlook(
-                str(errand.source),
-                f"{width} × {height}",
-                cost.tiles,
-                cost.evaluations,
-                spoken(cost.seconds),
+                str(errand.source), size, cost.tiles, cost.evaluations, spoken(cost.seconds)
             )
         if len(errands) > 1:
             yield Outlook(f"all {len(errands)}", "", None, evaluations, spoken(seconds))
+
+    def _restorer(self, photo: Photo) -> Restorer:
+        """The one for a photograph, if need be with less work."""
+        if self.seconds is None:
+            return self.restorer
+        return self.restorer.within(self.seconds, photo, least=2 if self.keep.spread else 1)
 
     def _write(self, errand: Errand, done: tuple[Opened, Restored]) -> dict[str, Any]:
         opened, restored = done
         photo = opened.photo
         height, width = photo.image.shape[:2]
         source = {
-            "file": os.path.relpath(errand.source, errand.output.parent),
+            "file": _from(errand.output.parent, errand.source),
             "sha256": opened.sha256,
             "page": errand.page,
             "height": height,
@@ -145,14 +151,9 @@ def _read(errand: Errand) -> Opened:
     return Opened(read_photo(errand.source, page=errand.page), digest(errand.source))
 
 
-def summary(record: dict[str, Any]) -> str:
-    """What a record says of a restoration, in a line."""
-    fit, noise = record["residual"], record["noise"]
-    said = f"{record['seconds']:.1f} s"
-    if fit is not None:
-        measured, expected = fit["measured"], f"{fit['expected']:.4f}"
-        expected += f", {noise}" if isinstance(noise, str) else ""
-        said += f", residual {measured:.4f} of [0, 1] ({2 * measured:.4f} of [-1, 1]) for a noise of {expected}"
-    if (largest := record["scales"].get("uncertainty")) is not None:
-        said += f", deviation up to {largest / 255:.3f} of [0, 1]"
-    return said
+def _from(folder: Path, path: Path) -> str:
+    """A path as it is found from a folder, whatever links lead to either."""
+    try:
+        return os.path.relpath(path.resolve(), folder.resolve())
+    except ValueError:  # on another drive
+        return str(path.resolve())

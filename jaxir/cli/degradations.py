@@ -6,6 +6,7 @@ Noise levels are in units of [0, 1] here, as in the tables of papers; this is th
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from jaxir.cli.automatic import (
@@ -35,6 +36,9 @@ STAGES: dict[str, Stage] = BLURS | SIZES | SENSORS | SCENES
 
 _BUILDERS = {name: stage.build for name, stage in STAGES.items()}
 
+
+READ = {"mask": lambda path: path, "psf": lambda path: path}
+"""Stages whose argument is the name of a file."""
 
 _SIDE = 840
 """Of an image whose change in size tells the factor of a stage."""
@@ -66,6 +70,25 @@ class Recipe(NamedTuple):
     def one_channel(self) -> bool:
         """Whether a photo in colour becomes an image of one channel."""
         return any(STAGES[call.name].forward is one_channel for call in self.calls)
+
+    @property
+    def reads(self) -> list[Path]:
+        """The files that it is made of: masks and kernels."""
+        named = [call for call in self.calls if call.name in READ]
+        return [Path(str(bind(call, READ, "degradation")())) for call in named]
+
+    def resolved(self) -> Recipe:
+        """The same from any folder: with whole paths of the files that it reads."""
+
+        def whole(call: Call) -> Call:
+            if call.name not in READ:
+                return call
+            path = Path(str(bind(call, READ, "degradation")())).resolve()
+            found = Call(call.name, (str(path),), {})
+            # a name with a comma or a bracket in it has no such form
+            return found if "|" not in str(found) and _reads_back(found) else call
+
+        return self._replace(calls=tuple(map(whole, self.calls)))
 
     @property
     def margin(self) -> int:
@@ -113,6 +136,13 @@ class Recipe(NamedTuple):
         for call in reversed(self.calls):
             shape = STAGES[call.name].backward(shape, *call.positional, **call.named)
         return self.for_clean(shape)
+
+
+def _reads_back(call: Call) -> bool:
+    try:
+        return parse_call(str(call)) == call
+    except UsageError:
+        return False
 
 
 def parse_degradation(text: str) -> Recipe:

@@ -32,22 +32,36 @@ def degrade(
         seed: for the noise; image i of a folder uses (seed, i).
         force: write over files that exist.
     """
+    from jaxir.cli.account import Account
     from jaxir.cli.degradations import parse_degradation
-    from jaxir.cli.files import each, pairs
+    from jaxir.cli.errands import errands
+    from jaxir.cli.errors import EXPECTED, SomeFailed, UsageError
+    from jaxir.data.image_file import FORMATS
 
     recipe = parse_degradation(degradation)
-    found = pairs(source, output, force=force)
+    found = errands(source, output, FORMATS)
+    taken = [errand.output for errand in found if errand.output.exists()]
+    if taken and not force:
+        more = f" and {len(taken) - 1} more" if len(taken) > 1 else ""
+        raise UsageError(f"{taken[0]}{more} exists: pass --force to write over it")
     import jax
     import jax.numpy as jnp
     import numpy as np
 
     from jaxir.data import read_image, write_image
 
-    def work(number: int, path: Path, out: Path) -> None:
-        image = jnp.asarray(read_image(path))
-        height, width, channels = image.shape
-        key = jax.random.fold_in(jax.random.key(seed), number)
-        y = recipe.for_clean((height, width, channels)).sample(key, image)
-        write_image(out, np.asarray(y), overwrite=force)
-
-    each(found, work, folder=source.is_dir())
+    account = Account()
+    for number, (path, out, _) in enumerate(found):
+        try:
+            image = jnp.asarray(read_image(path))
+            height, width, channels = image.shape
+            key = jax.random.fold_in(jax.random.key(seed), number)
+            y = recipe.for_clean((height, width, channels)).sample(key, image)
+            out.parent.mkdir(parents=True, exist_ok=True)
+            write_image(out, np.asarray(y), overwrite=force)
+        except EXPECTED as error:
+            if not source.is_dir():
+                raise
+            account.fail(found[number], error)
+    if account.failed:
+        raise SomeFailed(f"{account.failed} of {len(found)} images failed")

@@ -1,19 +1,17 @@
-"""Which photographs go where, which of them are done, and what must not be written over."""
+"""Which photographs go where, and that none of their files is another's."""
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
+import os
 import re
-import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from jaxir.cli.errors import UsageError
-from jaxir.cli.sidecar import ENDING, read_sidecar, sidecar_of
-
-_PART = re.compile(r"\..+\.[0-9a-f]{8}\.part(\.\w+)?")
-"""Names of files that are on their way."""
+from jaxir.cli.sidecar import sidecar_of
 
 
 class Errand(NamedTuple):
@@ -45,40 +43,45 @@ class Errand(NamedTuple):
 
 
 def errands(
-    source: Path, output: Path, *, ending: str | None = None, page: str | None = None
+    source: Path,
+    output: Path,
+    endings: Iterable[str],
+    *,
+    ending: str | None = None,
+    page: str | None = None,
 ) -> list[Errand]:
     """A file into a file, or every image of a folder to the same place below another.
 
     Args:
-        source: a file or a folder.
+        source: a file or a folder; what lies below the output is not read.
         output: likewise; a file goes into a folder that exists.
+        endings: that files may have.
         ending: of the files written into a folder, in the place of their own.
         page: of files with several, a number from 1 or `all`.
 
     Raises:
-        UsageError: if the input is missing or the output cannot be.
+        UsageError: if the input is missing, or the output cannot be or is a file that is read.
     """
     from jaxir.data import image_files
-    from jaxir.data.photo import SUFFIXES
 
     suffix = None if ending is None else f".{ending.lower().lstrip('.')}"
-    if page is not None and page != "all" and not (page.isdigit() and int(page) > 0):
+    if page is not None and page != "all" and not re.fullmatch(r"[1-9][0-9]*", page):
         raise UsageError(f"--page is {page}, expected a number from 1, or all")
-    into_folder = source.is_dir() or output.is_dir()
-    if suffix is not None and not into_folder:
+    if suffix is not None and not (source.is_dir() or output.is_dir()):
         raise UsageError(f"--format is for a folder: {output} has an ending of its own")
     if source.is_dir():
         if output.exists() and not output.is_dir():
             raise UsageError(
                 f"{output} is a file but {source} is a folder: give a folder to write to"
             )
-        if output.resolve() == source.resolve():
-            raise UsageError(f"{output} is the folder that is read: give another one to write to")
+        below = source.resolve() in output.resolve().parents
         found = [
             (path, output / path.relative_to(source))
-            for path in image_files(source, SUFFIXES)
-            if not path.is_relative_to(output)
+            for path in image_files(source, endings)
+            if not (below and path.resolve().is_relative_to(output.resolve()))
         ]
+        if not found:
+            raise UsageError(f"{source} holds no image but those below {output}")
     elif source.exists():
         found = [(source, output / source.name if output.is_dir() else output)]
     else:
@@ -86,9 +89,13 @@ def errands(
     made = []
     for path, out in found:
         out = out if suffix is None else out.with_suffix(suffix)
-        if out.suffix.lower() not in SUFFIXES:
+        if not out.suffix:
             raise UsageError(
-                f"{out} ends in {out.suffix!r}, which is no known format: use {', '.join(SUFFIXES)}"
+                f"{out} has no ending, which says the format: use {', '.join(endings)}, or make the folder first"
+            )
+        if out.suffix.lower() not in endings:
+            raise UsageError(
+                f"{out} ends in {out.suffix!r}, which is no known format: use {', '.join(endings)}"
             )
         if page is None:
             made.append(Errand(path, out))
@@ -96,7 +103,24 @@ def errands(
             made.append(Errand(path, out, int(page)))
         else:
             made += _each_page(path, out)
+    _expect_new(made)
     return made
+
+
+def _expect_new(errands: list[Errand]) -> None:
+    """Refuse to write over what is read, and where nothing can be written."""
+    sources = {errand.source.resolve() for errand in errands}
+    for errand in errands:
+        if errand.output.resolve() in sources:
+            raise UsageError(
+                f"{errand.output} is a photograph that is read, and it would be lost: write somewhere else"
+            )
+    for folder in {errand.output.parent for errand in errands}:
+        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        if not there.is_dir():
+            raise UsageError(f"{there} is a file, so nothing can be written below it")
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise UsageError(f"{there} cannot be written to: choose another place")
 
 
 def _each_page(path: Path, out: Path) -> list[Errand]:
@@ -115,14 +139,6 @@ def _each_page(path: Path, out: Path) -> list[Errand]:
     ]
 
 
-def sweep(errands: Iterable[Errand]) -> None:
-    """Remove what a run that was killed had half written, more than an hour ago, where these photographs go."""
-    for folder in {errand.output.parent for errand in errands}:
-        for path in folder.glob(".*.part*"):
-            if _PART.fullmatch(path.name) and time.time() - path.stat().st_mtime > 3600:
-                path.unlink(missing_ok=True)
-
-
 def digest(path: Path) -> str:
     """SHA-256 of a file."""
     with path.open("rb") as file:
@@ -134,86 +150,34 @@ def number(sha256: str) -> int:
     return int(sha256[:8], 16) >> 1
 
 
-def expect_apart(errands: Iterable[Errand]) -> None:
-    """Refuse photographs whose files beside them would have one name.
+def expect_apart(errands: Iterable[Errand], kinds: Iterable[str]) -> None:
+    """Refuse photographs of which one would be written over by a file about another.
+
+    Letters count as the same whether large or small, as on many disks.
+
+    Args:
+        errands: all of them.
+        kinds: of files that will be written beside each, with `*` for numbers.
 
     Raises:
         UsageError: if there are some.
     """
-    taken: dict[Path, Errand] = {}
+    stems: dict[tuple[Path, str], Errand] = {}
     for errand in errands:
-        name = errand.output.with_suffix("")
-        if name in taken:
-            raise UsageError(
-                f"{taken[name].source} and {errand.source} differ in their endings only, and would share their files: "
-                "restore them into two folders"
-            )
-        taken[name] = errand
-
-
-def unfinished(
-    errands: list[Errand],
-    asked: dict[str, Any],
-    kinds: Iterable[str],
-    *,
-    resume: bool,
-    force: bool,
-) -> list[Errand]:
-    """The errands that are left to do.
-
-    Args:
-        errands: all of them.
-        asked: the settings, as a sidecar keeps them.
-        kinds: of files that will be written beside each photograph, with `*` for numbers.
-        resume: whether finished ones are left out; they have a sidecar with these settings and both files' hashes.
-        force: whether files that are there may be written over.
-
-    Raises:
-        UsageError: if a file is in the way.
-    """
-    left, in_the_way = [], []
+        place = (errand.output.parent, errand.output.stem.casefold())
+        if place in stems:
+            raise _shared(stems[place], errand)
+        stems[place] = errand
     for errand in errands:
-        there = _there(errand, kinds)
-        reason = _unlike(errand, asked) if resume and there else ""
-        if reason is None:
-            continue
-        begun = resume and errand.sidecar.exists() and not errand.output.exists()
-        if there and not force and not begun:
-            in_the_way.append((there[0], reason))
-        left.append(errand)
-    if in_the_way:
-        path, reason = in_the_way[0]
-        more = f" and {len(in_the_way) - 1} more" if len(in_the_way) > 1 else ""
-        why = f" ({reason})" if reason else ""
-        raise UsageError(f"{path}{more} exists{why}: pass --force to write over it")
-    return left
+        name = errand.output.name.casefold()
+        for dot in (i for i, letter in enumerate(name) if letter == "."):
+            owner = stems.get((errand.output.parent, name[:dot]))
+            rest = name[dot + 1 :]
+            if owner not in (None, errand) and any(fnmatch.fnmatch(rest, kind) for kind in kinds):
+                raise _shared(owner, errand)
 
 
-def _there(errand: Errand, kinds: Iterable[str]) -> list[Path]:
-    """What is there of the photograph and of the files about it."""
-    stem = "".join(f"[{letter}]" if letter in "*?[" else letter for letter in errand.output.stem)
-    beside = [
-        path for kind in kinds for path in sorted(errand.output.parent.glob(f"{stem}.{kind}"))
-    ]
-    return [path for path in (errand.output, errand.sidecar) if path.exists()] + beside
-
-
-def _unlike(errand: Errand, asked: dict[str, Any]) -> str | None:
-    """Why a photograph is not what these settings would give; None if it is."""
-    if not errand.output.exists():
-        return "not finished"
-    if not errand.sidecar.exists():
-        return f"without a {ENDING} file, so it is not known how it was made"
-    try:
-        record = read_sidecar(errand.sidecar)
-    except UsageError as error:
-        return str(error)
-    before = record.get("asked", {})
-    for name, value in asked.items():
-        if before.get(name) != value:
-            return f"made with {name} {before.get(name)!r}, now {value!r}"
-    if record["input"]["sha256"] != digest(errand.source):
-        return f"made from another {errand.source.name}"
-    if record["output"]["sha256"] != digest(errand.output):
-        return "changed since it was made"
-    return None
+def _shared(one: Errand, other: Errand) -> UsageError:
+    return UsageError(
+        f"{one.source} and {other.source} would share the files {one.output.stem}.*: restore them into two folders"
+    )

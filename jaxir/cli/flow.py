@@ -52,6 +52,8 @@ def flow(
     def put(item: Item, done: Future[Done]) -> Written:
         result = done.result()
         with pen:
+            if stop.is_set():
+                raise Stopped
             return write(item, result)
 
     def begin(item: Item) -> None:
@@ -77,6 +79,7 @@ def flow(
             yield oldest()
     finally:
         stop.set()
-        pen.acquire()  # kept: the file that is being written becomes whole, and no other is begun
+        with pen:  # the file that is being written becomes whole
+            pass
         for pool in (reading, working, writing):
             pool.shutdown(wait=not waiting, cancel_futures=True)

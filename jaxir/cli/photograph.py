@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import math
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
@@ -15,18 +16,21 @@ from jaxtyping import Array, Float
 
 import jaxir
 from jaxir.cli.degradations import Recipe, parse_degradation
+from jaxir.cli.errands import digest
 from jaxir.cli.errors import UsageError
 from jaxir.cli.methods import parse_method
 from jaxir.data import middle
-from jaxir.denoisers import Tiled, in_tiles
+from jaxir.denoisers import Denoiser, Tiled, in_tiles
 from jaxir.paired_restoration import restore_paired
 from jaxir.pretrained import weights_digest
 from jaxir.provenance import provenance
 from jaxir.restoration import restore
 from jaxir.samplers import at_fidelity, with_kernel
 from jaxir.tiling import Tiles
+from jaxir.transitions import DDIM
 
 if TYPE_CHECKING:
+    from jaxir.cli.automatic import Say
     from jaxir.cli.settings import Settings
     from jaxir.data.photo import Photo
     from jaxir.degradations import Degradation
@@ -105,14 +109,19 @@ class Restorer:
         WeightsError: if there are no such weights.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    def __init__(self, settings: Settings, prior: Denoiser | None = None) -> None:
+        self.prior = jaxir.load(settings.prior) if prior is None else prior
+        self.recipe = _recipe(settings, sees_y=self.prior.sees_y)
+        place = Path(settings.prior)
+        self.settings = dataclasses.replace(
+            settings, prior=str(place.resolve()) if place.is_dir() else settings.prior
+        )
         self.method = parse_method(settings.method)
-        self.prior = jaxir.load(settings.prior)
-        self.recipe = self._recipe()
+        reads = self.recipe.reads if self.recipe else []
         self.origin: dict[str, Any] = {
             "weights": {"name": settings.prior, "sha256": weights_digest(settings.prior)},
-            "citations": citations(self.method),
+            "reads": {str(path.resolve()): digest(path) for path in reads},
+            "citations": citations(self.method.func if self.recipe else DDIM),
             "provenance": provenance(),
         }
 
@@ -123,6 +132,7 @@ class Restorer:
         *,
         callback: Callback | None = None,
         watch: Watch | None = None,
+        say: Say = print,
     ) -> Restored:
         """Restore one photograph.
 
@@ -131,16 +141,24 @@ class Restorer:
             number: of the photograph, below 2³¹; with another one the same photograph has other noise.
             callback: gets (done, total); raise in it to cancel.
             watch: gets estimates on the way, of at most `STRIP` pixels a side.
+            say: gets a line about what was measured in the photograph.
         """
         settings = self.settings
-        known = self.recipe and self.recipe.measured(photo.image)
+        known = self.recipe and self.recipe.measured(photo.image, say)
         key = jax.random.fold_in(jax.random.key(settings.seed), number)
         strip: list[np.ndarray] = []
+        rounds = self._rounds(photo)
 
         def keep(estimate: Image) -> None:
             strip.append(_shrunk(seen(estimate)))
             if watch is not None:
                 watch(jnp.asarray(strip[-1]))
+
+        def part(finished: int) -> Callback | None:
+            """The callback of one round, after so many."""
+            if callback is None:
+                return None
+            return lambda done, total: callback(finished * total + done, rounds * total)
 
         margin = known.margin if known else 0
         grey_out = photo.image.shape[-1] == 1 and not (known and known.one_channel)
@@ -151,7 +169,7 @@ class Restorer:
             image = image[margin : image.shape[0] - margin, margin : image.shape[1] - margin]
             return image.mean(axis=-1, keepdims=True) if grey_out else image
 
-        samples, problem = self._draw(jnp.asarray(photo.image), known, key, callback, keep)
+        samples, problem = self._draw(jnp.asarray(photo.image), known, key, part(0), keep)
         image = at_fidelity(samples, settings.fidelity)
         kernel, residual, figures = None, None, None
         if problem is not None:
@@ -161,16 +179,18 @@ class Restorer:
                 kernel = jnp.mean(samples.unknowns, axis=0)
                 problem = problem._replace(plan=with_kernel(problem.plan, kernel))
             residual, figures = _fit(known, problem, image)
-        alpha = None
-        if settings.alpha == "restore" and photo.opacity is not None:
-            alpha = self._draw(jnp.asarray(photo.opacity), known, key)[0].mean
+        seconds, alpha = samples.diagnostics["seconds"], None
+        if rounds == 2:
+            drawn, _ = self._draw(jnp.asarray(photo.opacity), known, key, part(1))
+            seconds, alpha = seconds + drawn.diagnostics["seconds"], drawn.mean
+        evaluations = int(samples.diagnostics.get("evaluations", 0)) * settings.samples
         record = {
             "settings": dataclasses.asdict(settings) | {"tile": int(samples.diagnostics["tile"])},
-            "degradation": known and str(known),
+            "degradation": known and str(known.resolved()),
             "noise": known and _noise(known),
             "residual": figures,
-            "evaluations": int(samples.diagnostics.get("evaluations", 0)) * settings.samples,
-            "seconds": samples.diagnostics["seconds"],
+            "evaluations": rounds * evaluations,
+            "seconds": seconds,
             **self.origin,
         }
         return Restored(
@@ -185,39 +205,28 @@ class Restorer:
             record=record,
         )
 
-    def _recipe(self) -> Recipe | None:
-        """How photographs were spoiled; None for a network that has learnt it from pairs.
+    def within(self, seconds: float, photo: Photo, *, least: int = 1) -> Restorer:
+        """The same with so many steps and samples as a photograph can be restored by in that time.
 
-        Raises:
-            UsageError: if such a network is told.
+        Samples go first: the fewest steps are `FEWEST_STEPS`, then there are `least` samples, then the steps go.
         """
-        words = self.settings.degradation
-        if not self.prior.sees_y:
-            return parse_degradation("auto" if words is None else words)
-        if words is not None:
-            raise UsageError(
-                f"{self.settings.prior} was trained on pairs and knows what spoiled a photograph: leave out "
-                f"the degradation {words!r}"
-            )
-        return None
-
-    def within(self, seconds: float, photo: Photo) -> Restorer:
-        """The same with so many steps, and then samples, as a photograph can be restored by in that time.
-
-        Samples go first: the fewest steps are `FEWEST_STEPS`, then there is one sample, then the steps go.
-        """
-        settings = self.settings
-        affordable = int(seconds / self._pace(photo.image, self._quietly(photo)))
-        samples = min(max(affordable // min(FEWEST_STEPS, settings.steps), 1), settings.samples)
+        settings, pace = self.settings, self._pace(photo.image, self._quietly(photo))
+        affordable = int(seconds / pace / self._rounds(photo))
+        most = affordable // min(FEWEST_STEPS, settings.steps)
+        samples = min(max(most, least), settings.samples)
         steps = min(max(affordable // samples, 1), settings.steps)
         return self._with(steps=steps, samples=samples)
 
-    def cost(self, photo: Photo) -> Cost:
+    def cost(self, photo: Photo, say: Say = print) -> Cost:
         """What the restoration of a photograph takes."""
-        known = self.recipe and self.recipe.measured(photo.image)
-        evaluations = self.settings.steps * self.settings.samples
+        known = self.recipe and self.recipe.measured(photo.image, say)
+        evaluations = self._rounds(photo) * self.settings.steps * self.settings.samples
         seconds = evaluations * self._pace(photo.image, known)
         return Cost(self._seen(photo.image, known).tiles, evaluations, seconds)
+
+    def _rounds(self, photo: Photo) -> int:
+        """Two where the transparency is restored as well."""
+        return 2 if self.settings.alpha == "restore" and photo.alpha is not None else 1
 
     def _quietly(self, photo: Photo) -> Recipe | None:
         return self.recipe and self.recipe.measured(photo.image, say=lambda said: None)
@@ -293,9 +302,30 @@ def _noise(known: Recipe) -> str | dict[str, Any]:
     return str(known.noise) if known.noise else {"sigma": known.sigma, "units": "[0, 1]"}
 
 
-def citations(method: Any) -> list[str]:
+def _recipe(settings: Settings, *, sees_y: bool) -> Recipe | None:
+    """How photographs were spoiled; None for a network that has learnt it from pairs.
+
+    Raises:
+        UsageError: if such a network is told what it does not take.
+    """
+    words = settings.degradation
+    if not sees_y:
+        return parse_degradation("auto" if words is None else words)
+    if words is not None:
+        raise UsageError(
+            f"{settings.prior} was trained on pairs and knows what spoiled a photograph: leave out "
+            f"--degradation {words!r}"
+        )
+    if settings.method != type(settings).method:
+        raise UsageError(
+            f"{settings.prior} was trained on pairs and draws by itself: leave out --method {settings.method}"
+        )
+    return None
+
+
+def citations(made_by: Any) -> list[str]:
     """The keys in the bibliography of what a method is made of, from its docstring."""
-    return re.findall(r"Source: \[(\w+)\]", method.func.__doc__ or "")
+    return re.findall(r"Source: \[(\w+)\]", made_by.__doc__ or "")
 
 
 def _shrunk(image: np.ndarray) -> np.ndarray:

@@ -10,13 +10,14 @@ from contextlib import contextmanager
 def progress(title: str) -> Iterator[Callable[..., None]]:
     """A bar that the yielded callback moves and that goes away at the end; nothing where stderr is no terminal."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import Progress
 
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(title, total=None)
+        task = bar.add_task(escape(title), total=None)
 
         def callback(done: int, total: int, description: str = title) -> None:
-            bar.update(task, completed=done, total=total, description=description)
+            bar.update(task, completed=done, total=total, description=escape(description))
 
         yield callback

@@ -46,6 +46,8 @@ def replay(
         )
     if output is not None and output.exists() and not force:
         raise UsageError(f"{output} exists: pass --force to write over it")
+    if output is not None and not output.parent.is_dir():
+        raise UsageError(f"{output.parent} is no folder: make it first")
     name = Path(record["output"]["file"]).name
     if output is not None and output.suffix.lower() != Path(name).suffix.lower():
         raise UsageError(
@@ -55,26 +57,32 @@ def replay(
         Settings.from_json(record["settings"]), degradation=record["degradation"]
     )
     from jaxir.cli.batch import Batch
+    from jaxir.cli.photograph import Restorer
     from jaxir.cli.results import Keep
     from jaxir.provenance import provenance
 
-    batch = Batch(settings, Keep(), record["asked"], depth=record["asked"].get("depth"))
-    if batch.restorer.origin["weights"]["sha256"] != record["weights"]["sha256"]:
+    restorer = Restorer(settings)
+    if restorer.origin["weights"]["sha256"] != record["weights"]["sha256"]:
         raise UsageError(
             f"{settings.prior} holds other weights than {path.name} was made with: their SHA-256 differs"
         )
+    for read, sha256 in restorer.origin["reads"].items():
+        if record["reads"].get(read) != sha256:
+            raise UsageError(f"{read} is another file than {path.name} was made with")
     now, then = provenance(), record["provenance"]
     for fact in sorted(now.keys() & then.keys()):
         if now[fact] != then[fact]:
             print(f"{fact}: {then[fact]} then, {now[fact]} now")
+    batch = Batch(restorer, Keep(), record["asked"], depth=record["asked"].get("depth"))
     with tempfile.TemporaryDirectory(dir=None if output is None else output.parent) as folder:
         again = Path(folder) / name
         for _, outcome in batch.run([Errand(source, again, given.get("page"))]):
             if isinstance(outcome, Exception):
                 raise outcome
-        same = digest(again) == record["output"]["sha256"]
+        if digest(again) != record["output"]["sha256"]:
+            raise SomeFailed(
+                f"{name} is not the same as it was: its SHA-256 differs; nothing is written"
+            )
         if output is not None:
             again.replace(output)
-    if not same:
-        raise SomeFailed(f"{name} is not the same as it was: its SHA-256 differs")
     print(f"{name} is the same, byte for byte")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import tyro
 
@@ -65,8 +65,8 @@ def restore(
         depth: 8 or 16 bits; those of the photograph by default.
         format: ending of the files written into a folder, such as png; that of each photograph by default.
         page: of a file with several pages or frames: a number from 1, or all, into NAME.page-1.png, ...
-        save_samples: also write NAME.sample-1.png, ...; of a method with particles NAME.sample-1-1.png, ..., the run
-            and the particle.
+        save_samples: also write NAME.sample-1.png, ... to look at, in 8 bits and sRGB; of a method with particles
+            NAME.sample-1-1.png, ..., the run and the particle.
         uncertainty: also write NAME.uncertainty.png, the deviation over samples in colours, and NAME.std.png, the same
             in grey, white at its largest. A blind method writes NAME.kernel.png as well, the kernel that it found.
         gif: also write NAME.gif, the way from noise to the samples.
@@ -80,16 +80,19 @@ def restore(
     import contextlib
     import dataclasses
     import os
+    import signal
     import sys
-    from json import dumps
+    import threading
 
     from jaxir.cli.degradations import parse_degradation
     from jaxir.cli.duration import duration
-    from jaxir.cli.errands import errands, expect_apart, sweep, unfinished
-    from jaxir.cli.errors import SomeFailed, UsageError, one_line
+    from jaxir.cli.errands import errands, expect_apart
+    from jaxir.cli.errors import EXPECTED, SomeFailed, UsageError, one_line
+    from jaxir.cli.finished import outstanding, sweep
     from jaxir.cli.methods import parse_method
     from jaxir.cli.results import Keep
     from jaxir.cli.settings import Settings
+    from jaxir.data.photo import SUFFIXES
 
     settings = Settings(
         degradation=degradation,
@@ -103,57 +106,67 @@ def restore(
         chunk=chunk,
         alpha=alpha,
     )
-    keep = Keep(samples=save_samples, uncertainty=uncertainty, report=report, gif=gif)
-    if (uncertainty or report) and samples < 2:
+    blind = parse_method(method).func.__name__ == "em"
+    keep = Keep(save_samples, uncertainty, report, gif, kernel=blind)
+    if keep.spread and samples < 2:
         option = "--uncertainty" if uncertainty else "--report"
         raise UsageError(f"{option} needs --samples 2 or more: one sample has no deviation")
     if jobs < 1:
         raise UsageError(f"--jobs is {jobs}, expected at least 1")
     seconds = None if budget is None else duration(budget)
-    # what is wrong with the words of these two is said before anything is loaded
-    parse_method(method)
-    parse_degradation("auto" if degradation is None else degradation)
-    asked = dataclasses.asdict(settings) | {"budget": budget, "depth": depth}
-    everything = errands(source, output, ending=format, page=page)
-    expect_apart(everything)
-    left = unfinished(everything, asked, keep.kinds, resume=resume, force=force)
+    if degradation is not None:
+        parse_degradation(degradation)  # what is wrong with it is said before anything is loaded
+    everything = errands(source, output, SUFFIXES, ending=format, page=page)
+    expect_apart(everything, keep.kinds)
+    several = source.is_dir() or len(everything) > 1
     first = everything[0].output
-    sheet = output / "report.html" if source.is_dir() else first.with_suffix(".report.html")
+    if report and several and not source.is_dir():
+        raise UsageError("--report with --page all is for a folder: put the file into one")
+    sheet = output / "report.html" if several else first.with_suffix(".report.html")
     if report and sheet.exists() and not (force or resume):
         raise UsageError(f"{sheet} exists: pass --force to write over it")
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+
     out = sys.stdout
     with contextlib.redirect_stdout(sys.stderr if json else out):
-        from jaxir.cli.batch import Batch, summary
+        from jaxir.cli.account import Account
+        from jaxir.cli.batch import Batch
+        from jaxir.cli.photograph import Restorer
         from jaxir.cli.report import report as write_report
-        from jaxir.report import plain
 
-        batch = Batch(settings, keep, asked, seconds=seconds, depth=depth)
+        restorer, account = Restorer(settings), Account(out if json else None)
+        asked = dataclasses.asdict(settings) | {
+            "budget": budget,
+            "depth": depth,
+            "weights": restorer.origin["weights"]["sha256"],
+            "reads": list(restorer.origin["reads"].values()),
+        }
+        found = outstanding(everything, asked, keep.kinds, resume=resume, force=force)
+        account.before(found.done, len(everything))
+        for errand, path, reason in found.alone:
+            account.fail(errand, f"{path} is left alone, for {reason}: --force writes over it")
+        batch = Batch(restorer, keep, asked, seconds=seconds, depth=depth)
         if dry_run:
-            print(plain(list(batch.outlook(left))))
+            account.plan(list(batch.outlook(found.left)))
             return
-        sweep(left)
-        if done := len(everything) - len(left):
-            print(f"{done} of {len(everything)} were done before")
-        failed = []
+        sweep(found.left)
         try:
-            for errand, outcome in batch.run(left, jobs=jobs):
-                said: dict[str, Any] = {"source": str(errand.source)}
-                if isinstance(outcome, Exception):
-                    if not source.is_dir():
-                        raise outcome
-                    why = one_line(outcome)
-                    failed.append(why if str(errand.source) in why else f"{errand.source}: {why}")
-                    said |= {"error": why}
+            for errand, outcome in batch.run(found.left, jobs=jobs):
+                if not isinstance(outcome, Exception):
+                    account.done(errand, outcome)
+                elif several:
+                    account.fail(errand, outcome)
                 else:
-                    print(f"{errand.output}: {summary(outcome)}")
-                    said |= {"written": str(errand.output), **outcome}
-                if json:
-                    print(dumps(said, ensure_ascii=False), file=out, flush=True)
+                    raise outcome
         except KeyboardInterrupt:
             print("jaxir: interrupted, what is written is whole: --resume goes on", file=sys.stderr)
             sys.stdout.flush()
             os._exit(130)  # and not at the end of the step that a photograph is at
-        if report:
-            write_report(output if source.is_dir() else first, sheet, force=True)
-    if failed:
-        raise SomeFailed(f"{len(failed)} of {len(left)} images failed: {'; '.join(failed)}")
+        if report and any(errand.sidecar.exists() for errand in everything):
+            try:
+                write_report(output if several else first, sheet, force=True)
+            except (SomeFailed, *EXPECTED) as error:
+                print(f"jaxir: {one_line(error)}", file=sys.stderr)
+    if account.failed:
+        raise SomeFailed(f"{account.failed} of {len(everything)} images failed")

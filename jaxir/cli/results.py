@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from jaxir.cli.errands import Errand, digest
-from jaxir.cli.sidecar import write_sidecar
+from jaxir.cli.errors import UsageError
+from jaxir.cli.sidecar import read_sidecar, write_sidecar
 
 if TYPE_CHECKING:
     from jaxir.cli.photograph import Restored
@@ -28,20 +29,27 @@ class Keep:
         uncertainty: the map of their deviation, in colours and in grey.
         report: what a report shows: samples, uncertainty, residual and the estimates on the way.
         gif: an animation of the way and the samples.
+        kernel: the blur that a blind method found.
     """
 
     samples: bool = False
     uncertainty: bool = False
     report: bool = False
     gif: bool = False
+    kernel: bool = False
+
+    @property
+    def spread(self) -> bool:
+        """Whether there is a map of the deviation, which takes two samples."""
+        return self.uncertainty or self.report
 
     @property
     def kinds(self) -> list[str]:
-        """The ends of their names, with `*` for numbers; the kernel is that of a blind method."""
+        """The ends of their names, with `*` for numbers."""
         return [
-            "kernel.png",
+            *(["kernel.png"] if self.kernel else []),
             *(["sample-*.png"] if self.samples or self.report else []),
-            *(["uncertainty.png", "std.png"] if self.uncertainty or self.report else []),
+            *(["uncertainty.png", "std.png"] if self.spread else []),
             *(["residual.png", "trajectory-*.png"] if self.report else []),
             *(["gif"] if self.gif else []),
         ]
@@ -86,7 +94,11 @@ def write_results(
     from jaxir.data.photo import write_photo
     from jaxir.report import animation
 
-    output, beside = errand.output, _pictures(errand, restored, keep)
+    output, beside, before = (
+        errand.output,
+        _pictures(errand, restored, keep),
+        _before(errand.sidecar),
+    )
     staged = output.with_name(f".{output.stem}.{uuid.uuid4().hex[:8]}.part{output.suffix}")
     try:
         write_photo(staged, restored.image, photo, alpha=restored.alpha, depth=depth)
@@ -95,6 +107,7 @@ def write_results(
             "output": {"file": output.name, "sha256": digest(staged)},
             "asked": asked,
             **restored.record,
+            "kept": keep.kinds,
             "files": beside.files,
             "scales": beside.scales,
         }
@@ -107,7 +120,23 @@ def write_results(
         os.replace(staged, output)
     finally:
         staged.unlink(missing_ok=True)
+    for name in before - _listed(record):
+        output.with_name(name).unlink(missing_ok=True)
     return record
+
+
+def _before(sidecar: Path) -> set[str]:
+    """What an earlier restoration of the photograph left beside it, which is not of this one."""
+    try:
+        return _listed(read_sidecar(sidecar))
+    except UsageError:
+        return set()
+
+
+def _listed(record: dict[str, Any]) -> set[str]:
+    """The files of a sidecar that lie beside it."""
+    names = (name for kind in record["files"].values() for name in kind)
+    return {name for name in names if Path(name).name == name}
 
 
 def _pictures(errand: Errand, restored: Restored, keep: Keep) -> Beside:
@@ -123,7 +152,7 @@ def _pictures(errand: Errand, restored: Restored, keep: Keep) -> Beside:
 
     if keep.samples or keep.report:
         add("samples", list(restored.samples), _samples(restored))
-    if (keep.uncertainty or keep.report) and restored.std is not None:
+    if keep.spread and restored.std is not None:
         colours, found.scales["uncertainty"] = uncertainty_map(restored.std)
         spread = np.sqrt(np.mean(np.square(restored.std), axis=-1, keepdims=True))
         grey = 2 * spread / max(spread.max(), np.finfo(np.float32).tiny) - 1
@@ -135,7 +164,9 @@ def _pictures(errand: Errand, restored: Restored, keep: Keep) -> Beside:
     if keep.report:
         names = [f"trajectory-{i + 1:02}" for i in range(len(restored.trajectory))]
         add("trajectory", restored.trajectory, names)
-    if restored.kernel is not None:
+    if keep.gif:
+        found.files["animation"] = [errand.output.with_suffix(".gif").name]
+    if keep.kernel and restored.kernel is not None:
         add("kernel", [2 * restored.kernel[..., None] - 1], ["kernel"])
     return found
 

@@ -46,6 +46,8 @@ class Settings:
                 raise UsageError(f"--{name} is {value}, expected at least 1")
         if self.tile is not None and self.tile < 0:
             raise UsageError(f"--tile is {self.tile}, expected 0 for the whole photo, or pixels")
+        if not 0 <= self.seed < 2**32:
+            raise UsageError(f"--seed is {self.seed}, expected 0 to {2**32 - 1}")
         if not 0 <= self.fidelity <= 1:
             raise UsageError(f"--fidelity is {self.fidelity}, expected 0 to 1")
         if self.alpha not in ALPHA:

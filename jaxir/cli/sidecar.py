@@ -29,25 +29,51 @@ def read_sidecar(path: Path) -> dict[str, Any]:
     """
     try:
         record = json.loads(path.read_text("utf-8"))
-        schema = record["schema"]
-        parts = record["input"]["sha256"], record["output"]["sha256"], record["settings"]
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({error.strerror or error})") from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path) from error
+    if isinstance(record, dict) and record.get("schema") not in (SCHEMA, None):
         raise UsageError(
-            f"{path} is no sidecar of jaxir, or a damaged one: restore again"
-        ) from error
-    if schema != SCHEMA or not isinstance(parts[2], dict):
-        raise UsageError(
-            f"{path} has schema {schema!r}, expected {SCHEMA}: it is of another version of jaxir"
+            f"{path} has schema {record['schema']!r}, expected {SCHEMA}: it is of another version of jaxir"
         )
+    if not _fits(record, _SHAPE):
+        raise _damaged(path)
     return record
+
+
+def _damaged(path: Path) -> UsageError:
+    return UsageError(f"{path} is no sidecar of jaxir, or a damaged one: restore again")
+
+
+_SHAPE = {
+    "schema": int,
+    "input": {"file": str, "sha256": str},
+    "output": {"file": str, "sha256": str},
+    "asked": {},
+    "settings": {},
+    "degradation": (str, type(None)),
+    "weights": {"sha256": str},
+    "reads": {},
+    "provenance": {},
+    "files": {},
+    "kept": list,
+}
+"""What is asked of a sidecar; the rest is for people."""
+
+
+def _fits(value: Any, shape: Any) -> bool:
+    if not isinstance(shape, dict):
+        return isinstance(value, shape)
+    return isinstance(value, dict) and all(
+        name in value and _fits(value[name], part) for name, part in shape.items()
+    )
 
 
 def write_sidecar(path: Path, record: dict[str, Any]) -> None:
     """Write a sidecar whole, in the place of another."""
     from jaxir.data.files import whole_file
 
-    text = json.dumps({"schema": SCHEMA, **record}, indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps({"schema": SCHEMA, **record}, indent=2) + "\n"
     with whole_file(path) as file:
         file.write(text.encode())

@@ -47,7 +47,7 @@ def refused(jaxir, files, tiny_prior):
             outcome = jaxir(command, *arguments, *([] if "--prior" in arguments else prior))
         assert outcome.code == code, outcome
         assert outcome.err.startswith("jaxir: "), outcome.err
-        assert outcome.err.count("\n") == 1, outcome.err
+        assert outcome.err.count("\n") == (2 if code == 1 else 1), outcome.err  # and how many
         assert "Traceback" not in outcome.err + outcome.out
         assert files() - before == set(new)
         return outcome.err.strip()
@@ -215,7 +215,7 @@ def test_an_unknown_format_is_refused_before_the_work(refused, tmp_path, picture
     picture(tmp_path / "in.png")
     for name in ("out.xyz", "out"):
         line = refused(command, "in.png", "-o", name, *GOOD[command])
-        assert "no known format: use ." in line
+        assert ("no known format" if "." in name else "no ending, which says the format") in line
         assert ", .jpeg, .jpg, .png, .tif" in line
 
 
@@ -238,7 +238,8 @@ def test_some_images_of_a_folder_fail_and_the_others_are_written(
     if command == "restore":
         new |= {f"{name}.jaxir.json" for name in new}
     line = refused(command, "photos", "-o", "out", *GOOD[command], code=1, new=new)
-    assert "1 of 4 images failed: photos/b.png is not an image that Pillow knows" in line
+    assert "jaxir: photos/b.png is not an image" in line
+    assert line.endswith("jaxir: 1 of 4 images failed")
 
 
 @both

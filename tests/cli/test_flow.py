@@ -66,26 +66,51 @@ def test_so_many_jobs_are_worked_on_at_a_time():
 
 
 def test_stopping_waits_for_the_file_that_is_written_and_begins_no_other():
-    began, written, stop = threading.Event(), [], threading.Event()
+    writing, go_on, written, stop = threading.Event(), threading.Event(), [], threading.Event()
 
     def write(item, done):
-        began.set()
-        time.sleep(0.1)
+        if item == 1:
+            writing.set()
+            go_on.wait(20)
         written.append(item)
 
     def work(item, read):
-        if item:
-            began.wait(20)
-            while not stop.is_set():
-                time.sleep(0.001)
+        if item > 1:
+            while not stop.wait(0.001):
+                pass
             raise Stopped
         return item
 
-    outcomes = flow(range(5), lambda item: item, work, write, stop=stop)
-    thread = threading.Thread(target=lambda: next(outcomes))
-    thread.start()
-    thread.join()
-    outcomes.close()
+    outcomes = flow(range(6), lambda item: item, work, write, stop=stop)
+    assert next(outcomes) == (0, None)
+    assert writing.wait(20)
+    closing = threading.Thread(target=outcomes.close)
+    closing.start()
+    closing.join(0.2)
+    assert closing.is_alive(), "the file is half written"
     assert written == [0]
-    time.sleep(0.15)
-    assert written == [0]
+    go_on.set()
+    closing.join(20)
+    assert written == [0, 1]
+    time.sleep(0.1)
+    assert written == [0, 1]
+
+
+def test_what_waits_to_be_written_is_not_begun_any_more():
+    first, written, stop = threading.Event(), [], threading.Event()
+
+    def write(item, done):
+        if item == 1:
+            first.wait(20)
+        written.append(item)
+
+    outcomes = flow(range(6), lambda item: item, lambda item, read: item, write, stop=stop)
+    next(outcomes)
+    closing = threading.Thread(target=outcomes.close)
+    closing.start()
+    assert stop.wait(20)
+    time.sleep(0.05)
+    first.set()
+    closing.join(20)
+    time.sleep(0.1)
+    assert written in ([0], [0, 1])
