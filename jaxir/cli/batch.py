@@ -21,6 +21,7 @@ from jaxir.data.photo import read_photo
 from jaxir.report.table import column
 
 if TYPE_CHECKING:
+    from jaxir.cli.automatic import Say
     from jaxir.data.photo import Depth, Photo
 
 
@@ -92,7 +93,7 @@ class Batch:
                     opened.photo,
                     number(opened.sha256),
                     callback=callback,
-                    say=lambda said: print(f"{errand.source}: {said}"),
+                    say=_about(errand),
                 )
 
             outcomes = flow(errands, _read, work, self._write, jobs=jobs, stop=stop)
@@ -107,9 +108,7 @@ class Batch:
         for errand in errands:
             try:
                 photo = read_photo(errand.source, page=errand.page)
-                cost = self._restorer(photo).cost(
-                    photo, say=lambda said, errand=errand: print(f"{errand.source}: {said}")
-                )
+                cost = self._restorer(photo).cost(photo, say=_about(errand))
             except EXPECTED as error:
                 yield Outlook(str(errand.source), one_line(error), None, None, "")
                 continue
@@ -149,6 +148,11 @@ class Batch:
 
 def _read(errand: Errand) -> Opened:
     return Opened(read_photo(errand.source, page=errand.page), digest(errand.source))
+
+
+def _about(errand: Errand) -> Say:
+    """Says what was found in one photograph."""
+    return lambda said: print(f"{errand.source}: {said}")
 
 
 def _from(folder: Path, path: Path) -> str:

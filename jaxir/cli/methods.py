@@ -5,13 +5,9 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from jaxir.cli.call import bind, parse_call
 from jaxir.cli.errors import UsageError
-
-if TYPE_CHECKING:
-    from jaxir.methods import Method
 
 PYTHON_ONLY = {
     "blind_dps": "needs a prior of kernels: in Python, functools.partial(jaxir.methods.blind_dps, kernels=...), or em "
@@ -33,7 +29,7 @@ def known() -> dict[str, Callable]:
     }
 
 
-def parse_method(text: str) -> Method:
+def parse_method(text: str) -> functools.partial:
     """The method of that name with its hyper-parameters; one that is a method itself is written the same way.
 
     Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import jax
@@ -45,7 +45,7 @@ def trial(
     truth: Image,
     *,
     denoiser: Denoiser,
-    chosen: dict[str, Method],
+    chosen: Mapping[str, Method],
     steps: int,
     samples: int,
     callback: Callable[[str, int, int], None] = lambda label, done, total: None,

@@ -15,7 +15,7 @@ from jaxir.restoration import restore
 from jaxir.testbeds import LinearGaussian, stationary_covariance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from jaxir.methods import Method
     from jaxir.typing import Key
@@ -38,7 +38,7 @@ def bed(side: int = 8) -> LinearGaussian:
     return LinearGaussian(jnp.zeros(shape), 0.25 * stationary_covariance(side), degradation)
 
 
-def trust(key: Key, chosen: dict[str, Method], *, steps: int, samples: int) -> Iterator[Trust]:
+def trust(key: Key, chosen: Mapping[str, Method], *, steps: int, samples: int) -> Iterator[Trust]:
     """Exact draws first, then every method on the exact denoiser."""
     problem = bed()
     problem_key, exact_key, sample_key = jax.random.split(key, 3)
