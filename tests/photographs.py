@@ -77,6 +77,25 @@ def exif_block(orientation, order=">", note=b"a maker's note that points to 0x4a
     return block + b"filling" + note
 
 
+def exif_with_thumbnail(order, size, kind=4):
+    """An EXIF block that says a width and a height, as LONG (4) or SHORT (3), and has a thumbnail behind it."""
+    mark = b"II" if order == "<" else b"MM"
+    inner = 8 + 2 + 2 * 12 + 4
+    second = inner + 2 + 2 * 12 + 4
+    form = {3: "HH", 4: "I"}[kind]
+    block = struct.pack(order + "2sHIH", mark, 42, 8, 2)
+    block += struct.pack(order + "HHIHH", 0x0112, 3, 1, 6, 0xBEEF)
+    block += struct.pack(order + "HHII", 0x8769, 4, 1, inner) + struct.pack(order + "I", second)
+    block += struct.pack(order + "H", 2)
+    for tag, number in zip((0xA002, 0xA003), size, strict=True):
+        block += struct.pack(order + "HHI" + form, tag, kind, 1, *[number, 0xBEEF][: len(form)])
+    block += bytes(4) + struct.pack(order + "H", 2)
+    place = second + 2 + 2 * 12 + 4
+    for tag, number in ((0x0201, place), (0x0202, 9)):
+        block += struct.pack(order + "HHII", tag, 4, 1, number)
+    return block + bytes(4) + b"thumbnail"
+
+
 def xmp_packet(orientation):
     return (
         b'<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF>'

@@ -61,7 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _note(message: Warning | str, *_: object, **__: object) -> None:
     """A warning as a line, for people who did not write the program."""
-    print(f"jaxir: note: {message}", file=sys.stderr)
+    from jaxir.cli.printable import printable
+
+    print(f"jaxir: note: {printable(str(message))}", file=sys.stderr)
 
 
 def _overview() -> str:

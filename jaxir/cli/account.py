@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from jaxir.cli.errands import Errand
 from jaxir.cli.errors import one_line
+from jaxir.cli.printable import printable
 
 if TYPE_CHECKING:
     from jaxir.cli.batch import Outlook
@@ -27,7 +28,7 @@ class Account:
 
     def done(self, errand: Errand, record: dict[str, Any]) -> None:
         """It was restored; the record is that of its sidecar."""
-        print(f"{errand.output}: {summary(record)}", flush=True)
+        print(f"{printable(str(errand.output))}: {summary(record)}", flush=True)
         self._line(errand, "done", written=str(errand.output), **record)
 
     def before(self, errands: list[Errand], total: int) -> None:
@@ -53,7 +54,7 @@ class Account:
         why = error if isinstance(error, str) else one_line(error)
         if str(errand.source) not in why and str(errand.output) not in why:
             why = f"{errand.source}: {why}"
-        print(f"jaxir: {why}", file=sys.stderr)
+        print(f"jaxir: {printable(why)}", file=sys.stderr)
         self._line(errand, "failed", error=why)
 
     def _line(self, errand: Errand, status: str, **more: Any) -> None:

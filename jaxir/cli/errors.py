@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from jaxir.cli.printable import printable
+
 EXPECTED = (ValueError, TypeError, OSError, ArithmeticError, RuntimeError, MemoryError)
 """What the library raises when something does not fit, is damaged or runs out; all else is a mistake of ours."""
 
@@ -14,8 +16,8 @@ class UsageError(ValueError):
 
 
 def one_line(error: BaseException) -> str:
-    """The message without line breaks, or the kind of error where it has none."""
-    return " ".join(str(error).split()) or type(error).__name__
+    """The message without line breaks and other control characters, or the kind of error where it has none."""
+    return printable(" ".join(str(error).split())) or type(error).__name__
 
 
 class SomeFailed(Exception):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from jaxir.cli.printable import printable
+
 
 @contextmanager
 def progress(title: str) -> Iterator[Callable[..., None]]:
@@ -15,9 +17,11 @@ def progress(title: str) -> Iterator[Callable[..., None]]:
 
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(escape(title), total=None)
+        task = bar.add_task(escape(printable(title)), total=None)
 
         def callback(done: int, total: int, description: str = title) -> None:
-            bar.update(task, completed=done, total=total, description=escape(description))
+            bar.update(
+                task, completed=done, total=total, description=escape(printable(description))
+            )
 
         yield callback

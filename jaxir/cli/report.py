@@ -36,6 +36,7 @@ def report(
     """
     from jaxir.cli.entry import read_entry
     from jaxir.cli.errors import SomeFailed, UsageError
+    from jaxir.cli.printable import printable
     from jaxir.cli.progress import progress
     from jaxir.cli.sidecar import ENDING
     from jaxir.data.files import whole_file
@@ -65,10 +66,10 @@ def report(
     with whole_file(output) as file:
         file.write(page(entries, title=heading).encode())
     photos = "1 photo" if len(found) == 1 else f"{len(found)} photos"
-    print(f"{output}: {photos}, {output.stat().st_size / 1e6:.1f} MB")
+    print(printable(f"{output}: {photos}, {output.stat().st_size / 1e6:.1f} MB"))
     wrong = [f"{entry.title}: {entry.problem}" for entry in entries if entry.problem]
     for line in wrong:
-        print(f"jaxir: {line}", file=sys.stderr)
+        print(printable(f"jaxir: {line}"), file=sys.stderr)
     if wrong:
         raise SomeFailed(f"problems with {len(wrong)} of {photos}, which the page shows")
 
@@ -77,12 +78,13 @@ def _sidecars(source: Path) -> tuple[Path, list[Path]]:
     """The folder that names are relative to, and what was written beside restored images."""
     from jaxir.cli.errors import UsageError
     from jaxir.cli.sidecar import ENDING, sidecar_of
+    from jaxir.data.image_file import is_hidden
 
     if source.is_dir():
         found = sorted(
             path
             for path in source.rglob(f"*{ENDING}")
-            if path.is_file() and not path.name.startswith(".")
+            if path.is_file() and not is_hidden(path, source)
         )
         if not found:
             raise UsageError(f"{source} holds no *{ENDING}: `jaxir restore` writes them")

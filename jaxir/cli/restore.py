@@ -92,7 +92,7 @@ def restore(
     from jaxir.cli.methods import parse_method
     from jaxir.cli.results import Keep
     from jaxir.cli.settings import Settings
-    from jaxir.data.photo import SUFFIXES
+    from jaxir.data.photo import SUFFIXES, expect_writable
 
     settings = Settings(
         degradation=degradation,
@@ -118,6 +118,8 @@ def restore(
         parse_degradation(degradation)  # what is wrong with it is said before anything is loaded
     everything = errands(source, output, SUFFIXES, ending=format, page=page)
     expect_apart(everything, keep.kinds)
+    for errand in everything:
+        expect_writable(errand.output, depth)
     several = source.is_dir() or len(everything) > 1
     first = everything[0].output
     if report and several and not source.is_dir():

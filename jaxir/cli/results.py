@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import uuid
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from jaxir.cli.errands import Errand, digest
+from jaxir.cli.errands import Errand
 from jaxir.cli.errors import UsageError
 from jaxir.cli.sidecar import read_sidecar, write_sidecar
 
@@ -91,35 +90,30 @@ def write_results(
         depth: bits of a channel; those of the degraded one by default.
     """
     from jaxir.data import write_image
-    from jaxir.data.photo import write_photo
+    from jaxir.data.files import whole_file
+    from jaxir.data.photo import photo_bytes
     from jaxir.report import animation
 
-    output, beside, before = (
-        errand.output,
-        _pictures(errand, restored, keep),
-        _before(errand.sidecar),
-    )
-    staged = output.with_name(f".{output.stem}.{uuid.uuid4().hex[:8]}.part{output.suffix}")
-    try:
-        write_photo(staged, restored.image, photo, alpha=restored.alpha, depth=depth)
-        record = {
-            "input": source,
-            "output": {"file": output.name, "sha256": digest(staged)},
-            "asked": asked,
-            **restored.record,
-            "kept": keep.kinds,
-            "files": beside.files,
-            "scales": beside.scales,
-        }
-        write_sidecar(errand.sidecar, record)
-        for path, picture in beside.pictures.items():
-            write_image(path, picture, overwrite=True)
-        if keep.gif:
-            way = [*restored.trajectory, restored.image]
-            animation(output.with_suffix(".gif"), way, list(restored.samples), overwrite=True)
-        os.replace(staged, output)
-    finally:
-        staged.unlink(missing_ok=True)
+    output, before = errand.output, _before(errand.sidecar)
+    beside = _pictures(errand, restored, keep)
+    content = photo_bytes(restored.image, photo, output, alpha=restored.alpha, depth=depth)
+    record = {
+        "input": source,
+        "output": {"file": output.name, "sha256": hashlib.sha256(content).hexdigest()},
+        "asked": asked,
+        **restored.record,
+        "kept": keep.kinds,
+        "files": beside.files,
+        "scales": beside.scales,
+    }
+    write_sidecar(errand.sidecar, record)
+    for path, picture in beside.pictures.items():
+        write_image(path, picture, overwrite=True)
+    if keep.gif:
+        way = [*restored.trajectory, restored.image]
+        animation(output.with_suffix(".gif"), way, list(restored.samples), overwrite=True)
+    with whole_file(output) as file:
+        file.write(content)
     for name in before - _listed(record):
         output.with_name(name).unlink(missing_ok=True)
     return record

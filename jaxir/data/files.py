@@ -9,6 +9,7 @@ perhaps a hidden `.NAME.*.part` that nothing reads).
 from __future__ import annotations
 
 import os
+import re
 import uuid
 import warnings
 from collections.abc import Iterable, Iterator
@@ -32,12 +33,11 @@ def decoding(path: Path) -> Iterator[None]:
     from PIL import Image
 
     _expect_file(path)
+    _hush_pillow()
     try:
         with path.open("rb") as file:
             expect_trusted(declared_size(file), path)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            yield
+        yield
     except ImageFileError:
         raise
     except Image.UnidentifiedImageError as error:
@@ -64,12 +64,17 @@ def expect_trusted(size: tuple[int, int] | None, path: Path) -> None:
         )
 
 
-def expect_place(path: Path, suffixes: Iterable[str], *, overwrite: bool) -> None:
-    """Raise unless a file of a known format can be written there."""
+def expect_suffix(path: Path, suffixes: Iterable[str]) -> None:
+    """Raise unless the name ends as that of a known format does."""
     if path.suffix.lower() not in suffixes:
         raise ImageFileError(
             f"{path} ends in {path.suffix!r}, which is no known format: use {', '.join(suffixes)}"
         )
+
+
+def expect_place(path: Path, suffixes: Iterable[str], *, overwrite: bool) -> None:
+    """Raise unless a file of a known format can be written there."""
+    expect_suffix(path, suffixes)
     if path.is_dir():
         raise ImageFileError(f"{path} is a folder: give the name of a file in it")
     if path.exists() and not overwrite:
@@ -101,7 +106,9 @@ def expect_image(image: Inexact[np.ndarray, "h w c"], path: Path) -> Float[np.nd
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """A file to write to, which stands at `path` when the block has ended; if it raises, nothing does."""
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    room = 255 - len("..12345678.part")  # a name has 255 bytes
+    name = os.fsencode(path.name)[:room].decode("utf-8", "ignore")
+    part = path.with_name(f".{name}.{uuid.uuid4().hex[:8]}.part")
     try:
         with part.open("xb") as file:
             yield file
@@ -114,6 +121,22 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         ) from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def is_part(name: str) -> bool:
+    """Whether `whole_file` gives such names to files that are on their way; a process that is killed leaves them."""
+    return re.fullmatch(r"\..*\.[0-9a-f]{8}\.part", name, re.DOTALL) is not None
+
+
+def _hush_pillow() -> None:
+    """Leave out Pillow's warnings: what they tell of is judged and said here.
+
+    Filters belong to all threads, so this one is never taken away again: who restores the filters that he found
+    while another thread reads may put back those which the other had set.
+    """
+    ours = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
+    if warnings.filters[:1] != [ours]:
+        warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def _trust() -> str:

@@ -114,7 +114,7 @@ def write_image(
 
 
 def image_files(folder: str | Path, endings: Iterable[str] = FORMATS) -> list[Path]:
-    """The image files of a folder and its subfolders, sorted; hidden ones are left out.
+    """The image files of a folder and its subfolders, sorted; hidden ones, and those in hidden folders, are left out.
 
     Args:
         folder: where to look.
@@ -130,13 +130,18 @@ def image_files(folder: str | Path, endings: Iterable[str] = FORMATS) -> list[Pa
     found = sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in endings and path.is_file() and not path.name.startswith(".")
+        if path.suffix.lower() in endings and path.is_file() and not is_hidden(path, folder)
     )
     if not found:
         raise ImageFileError(
             f"{folder} holds no image: files are looked for whose names end in {', '.join(endings)}"
         )
     return found
+
+
+def is_hidden(path: Path, folder: Path) -> bool:
+    """Whether a file below a folder is hidden there, or lies in a folder that is."""
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
 @contextmanager

@@ -46,6 +46,7 @@ def restored(picture):
             "jaxir": "0.1.0",
             "input": {"file": "../" * len(out.parts[:-1]) + str(came), "sha256": digest(came)},
             "output": {"file": out.name, "sha256": digest(out)},
+            "asked": {},
             "settings": {"method": "diffpir", "steps": 20, "tile": None},
             "degradation": "gaussian(1.6)|noise(0.02)",
             "noise": {"sigma": 0.02, "units": "[0, 1]"},
@@ -53,6 +54,8 @@ def restored(picture):
             "residual": {"measured": 0.021, "expected": 0.02, "units": "[0, 1]"},
             "evaluations": 80,
             "seconds": 3.25,
+            "reads": {},
+            "kept": [],
             "provenance": {"jax": "0.10.2"},
             "citations": ["zhu2023diffpir"],
             "files": {
@@ -140,7 +143,14 @@ def test_what_is_wrong_is_said_in_a_line_and_in_the_page(jaxir, restored, pictur
     Path(restored("out/alone.png").parent.parent / "photos/alone.png").unlink()
     sidecar_of(restored("out/torn.png")).write_text('{"schema": 1, "inp')
     sidecar_of(restored("out/nest.png")).write_text("[" * 100_000)
-    restored("out/odd.png", files=[{"samples": 3}], residual="much", weights=None, seconds=[1])
+    restored(
+        "out/odd.png",
+        files={"samples": 3},
+        residual="much",
+        noise=[],
+        seconds=[1],
+        evaluations=10**400,
+    )
     restored("out/later.png", schema=9)
     outcome = jaxir("report", "out")
     assert outcome.code == 1
@@ -162,6 +172,56 @@ def test_what_is_wrong_is_said_in_a_line_and_in_the_page(jaxir, restored, pictur
     )
 
 
+@pytest.fixture
+def secret(picture, tmp_path):
+    """An image that is nobody's business."""
+    path = tmp_path / "secret/a.png"
+    picture(path, (24, 32, 3), 99)
+    return path
+
+
+def rewrite(out, **parts):
+    record = json.loads(sidecar_of(out).read_text())
+    for part, values in parts.items():
+        record[part] |= values
+    sidecar_of(out).write_text(json.dumps(record))
+
+
+def test_a_sidecar_brings_no_picture_from_elsewhere_into_a_page(jaxir, restored, secret):
+    out = restored("out/a.png")
+    names = [str(secret), "../secret/a.png", "sub/../../secret/a.png"]
+    kinds = ("samples", "uncertainty", "std", "residual", "kernel", "trajectory")
+    rewrite(out, input={"file": str(secret)}, files=dict.fromkeys(kinds, names))
+    assert jaxir("report", out).code == 1
+    (entry,) = entries()
+    assert (entry["samples"], entry["trajectory"], entry["details"]) == ([], [], [])
+    assert entry["before"] is entry["uncertainty"] is entry["residual"] is None
+    assert "a.png is not the input that the sidecar describes" in entry["problem"]
+    rewrite(out, output={"file": "../secret/a.png", "sha256": digest(secret)})
+    assert jaxir("report", out, "--force").code == 1
+    (entry,) = entries()
+    assert entry["after"] is None
+    assert "the restoration is not there" in entry["problem"]
+
+
+def test_a_photo_from_elsewhere_is_shown_if_it_is_the_one_that_was_restored(
+    jaxir, restored, secret
+):
+    out = restored("out/a.png")
+    rewrite(out, input={"file": "../secret/a.png", "sha256": digest(secret)})
+    assert jaxir("report", out).code == 0
+    np.testing.assert_array_equal(pixels(entries()[0]["before"]), pixels(str(secret)))
+
+
+def test_a_sidecar_cannot_make_a_page_endless(jaxir, restored):
+    out = restored("out/a.png")
+    rewrite(out, files={"samples": ["a.sample-1.png"] * 3000})
+    assert jaxir("report", out).code == 0
+    (entry,) = entries()
+    assert len(entry["samples"]) == 64
+    assert entry["note"] == "Only the first 64 are shown of: samples."
+
+
 @pytest.mark.parametrize("name", ["/dev/zero", "..", "\0", "a" * 5000, 7, "pipe"])
 def test_a_sidecar_that_names_no_file_of_an_image_is_no_trap(jaxir, restored, name):
     import os
@@ -176,6 +236,36 @@ def test_a_sidecar_that_names_no_file_of_an_image_is_no_trap(jaxir, restored, na
     (entry,) = entries()
     assert entry["before"] is None
     assert entry["samples"] == []
+
+
+def test_names_move_no_cursor_and_are_no_options(jaxir, restored):
+    restored("out/\x1b[2J\u202ered.png").unlink()
+    restored("out/-rf.png")
+    outcome = jaxir("report", "out")
+    assert outcome.code == 1
+    assert "[2Jred.png: the restoration is not there" in outcome.err
+    assert "\x1b" not in outcome.err + outcome.out
+    assert "\u202e" not in outcome.err + outcome.out
+    assert entries()[1]["replay"] == "jaxir replay ./-rf.png.jaxir.json"
+
+
+@pytest.mark.parametrize(
+    ("measured", "expected", "said"),
+    [(0.07, 0.02, True), (0.05, 0.02, False), (0.004, 0.0, False), (0.03, 0.0, True)],
+)
+def test_a_residual_that_is_no_noise_is_said_plainly(jaxir, restored, measured, expected, said):
+    residual = {"measured": measured, "expected": expected, "units": "[0, 1]"}
+    assert jaxir("report", restored("out/a.png", residual=residual)).code == 0
+    note = entries()[0]["note"] or ""
+    assert ("The restoration does not explain the photo" in note) == said
+    assert ("The degradation is probably another one." in note) == said
+
+
+def test_hidden_folders_are_left_out(jaxir, restored):
+    restored("out/a.png")
+    restored("out/.trash/b.png")
+    assert jaxir("report", "out").code == 0
+    assert [entry["title"] for entry in entries()] == ["a.png"]
 
 
 def test_the_truth_gives_psnr_and_ssim_before_and_after(jaxir, restored, picture):

@@ -221,11 +221,19 @@ def test_others_may_read_a_file_as_the_umask_says(tmp_path):
 
 
 def test_the_images_of_a_folder_are_sorted_and_nothing_else_is_listed(tmp_path):
-    (tmp_path / "sub").mkdir()
-    for name in ("b.png", "a.JPG", "sub/c.tif", "notes.txt", ".hidden.png"):
+    (tmp_path / "sub/.deep").mkdir(parents=True)
+    (tmp_path / ".thumbs").mkdir()
+    hidden = (".hidden.png", ".thumbs/t.png", "sub/.deep/t.png")
+    for name in ("b.png", "a.JPG", "sub/c.tif", "notes.txt", *hidden):
         (tmp_path / name).touch()
     names = [path.relative_to(tmp_path).as_posix() for path in image_files(tmp_path)]
     assert names == ["a.JPG", "b.png", "sub/c.tif"]
+
+
+def test_a_folder_of_images_may_itself_be_hidden(tmp_path):
+    (tmp_path / ".photos").mkdir()
+    (tmp_path / ".photos/a.png").touch()
+    assert image_files(tmp_path / ".photos") == [tmp_path / ".photos/a.png"]
 
 
 @pytest.mark.parametrize(("name", "message"), [("", "holds no image"), ("x", "does not exist")])

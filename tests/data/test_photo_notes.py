@@ -9,6 +9,7 @@ from photographs import (
     DISPLAY_P3,
     PARA,
     exif_block,
+    exif_with_thumbnail,
     png_bytes,
     png_chunk,
     profile,
@@ -18,6 +19,7 @@ from photographs import (
 from PIL import Image, features
 
 from jaxir.data import photo_size, read_photo, write_photo
+from jaxir.data.photo.exif import resized
 from jaxir.data.photo.jpeg import LONGER_XMP
 from jaxir.data.photo.orientation import orientation, turn, upright, upright_xmp
 from jaxir.data.photo.tiff_tags import read_tags, write_tags
@@ -262,3 +264,42 @@ def test_notes_too_long_for_jpeg_are_left_out_with_a_word(tmp_path):
         write_photo(tmp_path / "b.jpg", photo.image, photo)
     write_photo(tmp_path / "b.png", photo.image, photo)
     assert read_photo(tmp_path / "b.png").xmp == xmp
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("kind", [3, 4])
+def test_only_the_size_and_the_way_to_the_thumbnail_change_in_exif_data(order, kind):
+    block = exif_with_thumbnail(order, (9, 6), kind)
+    new = resized(block, 9, 6)
+    _, (first,) = read_tags(BytesIO(new))  # one list: none behind it
+    about = first[0x8769].data
+    assert [about[tag].integers(order) for tag in (0xA002, 0xA003)] == [[6], [9]]
+    pointer, number = (3, {3: 1, 4: 3}[kind]) if order == ">" else (0, 0)  # the low byte of each
+    changed = [i for i in range(len(block)) if new[i] != block[i]]
+    assert changed == [34 + pointer, 48 + number, 60 + number]
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_a_size_beyond_16_bits_finds_room(order):
+    _, (first,) = read_tags(BytesIO(resized(exif_with_thumbnail(order, (9, 6), 3), 70000, 6)))
+    about = first[0x8769].data
+    assert [about[tag].integers(order) for tag in (0xA002, 0xA003)] == [[6], [70000]]
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp", ".avif", ".heic"])
+def test_a_restored_photograph_says_its_own_size_and_has_no_old_thumbnail(tmp_path, suffix):
+    if suffix == ".heic":
+        pytest.importorskip("pillow_heif")
+    if suffix == ".avif" and not features.check("avif"):
+        pytest.skip("this Pillow has no AVIF")
+    exif = b"Exif\0\0" + exif_with_thumbnail("<", (9, 6))
+    Image.fromarray(PIXELS[..., :3]).save(tmp_path / "a.jpg", exif=exif)
+    photo = read_photo(tmp_path / "a.jpg")
+    large = photo.image.repeat(2, 0).repeat(2, 1)  # 18 × 12, as it is turned
+    for source, image in (("a.jpg", large), (f"b{suffix}", large[:10])):
+        like = read_photo(tmp_path / source)
+        write_photo(tmp_path / f"b{suffix}", image, like, overwrite=True)
+        order, (first, *behind) = read_tags(BytesIO(read_photo(tmp_path / f"b{suffix}").exif))
+        about = first[0x8769].data
+        found = [about[tag].integers(order)[0] for tag in (0xA003, 0xA002)]
+        assert (found, behind) == (list(image.shape[:2]), [])

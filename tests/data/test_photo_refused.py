@@ -2,16 +2,22 @@
 
 import struct
 import sys
+import threading
 import time
 import tracemalloc
+import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
-from photographs import png_bytes, png_chunk, tiff_bytes
+from photographs import PARA, SRGB, png_bytes, png_chunk, profile, tiff_bytes
 from PIL import Image, features
 
 from jaxir.data import ImageFileError, pages, photo_size, read_photo, write_photo
+from jaxir.data.files import is_part, whole_file
+from jaxir.data.photo import expect_writable, photo_bytes, reading, rendering
 
 RGB = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
 
@@ -346,3 +352,103 @@ def test_a_png_with_a_damaged_length_is_refused(tmp_path):
     refused(tmp_path / "a.png", "cannot be decoded|is not an image")
     (tmp_path / "b.png").write_bytes(whole[:16] + png_chunk(b"tEXt", b"")[:10])
     refused(tmp_path / "b.png", "cannot be decoded|is not an image")
+
+
+@pytest.fixture
+def rgb(tmp_path):
+    Image.fromarray(RGB).save(tmp_path / "a.png")
+    return read_photo(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize(
+    ("name", "depth", "match"),
+    [
+        ("b.heic", None, r"without pillow-heif: run pip install 'jaxir\[photo\]'"),
+        ("b.avif", None, "without a Pillow with AVIF: run pip install -U pillow"),
+        ("b.webp", 8, "without a Pillow with WEBP: run pip install -U pillow"),
+        ("b.jpg", 16, "cannot have depth 16, as JPEG holds 8"),
+        ("b.png", "float32", "cannot have depth float32, as PNG holds 8 or 16"),
+        ("b.gif", None, "ends in '.gif', which is no known format"),
+    ],
+)
+def test_what_cannot_be_written_here_is_said_before_and_after_the_work(
+    tmp_path, monkeypatch, rgb, name, depth, match
+):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)  # as if it were not installed
+    Image.init()
+    for form in ("AVIF", "WEBP"):
+        monkeypatch.delitem(Image.SAVE, form, raising=False)
+    for attempt in (
+        lambda: expect_writable(tmp_path / name, depth),
+        lambda: write_photo(tmp_path / name, rgb.image, rgb, depth=depth),
+    ):
+        with pytest.raises(ImageFileError, match=match) as caught:
+            attempt()
+        assert "\n" not in str(caught.value)
+    assert expect_writable("b.png", 16) == "PNG"
+
+
+def test_rendered_bytes_are_those_of_the_file_and_notes_name_it(tmp_path, rgb):
+    write_photo(tmp_path / "b.jpg", rgb.image, rgb)
+    assert photo_bytes(rgb.image, rgb, "b.jpg") == (tmp_path / "b.jpg").read_bytes()
+    notes = []
+    photo_bytes(rgb.image, rgb, "out/b.jpg", alpha=rgb.image[..., :1], note=notes.append)
+    assert notes == [
+        "out/b.jpg cannot be transparent, as JPEG is not: its transparency is left out"
+    ]
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize("name", ["a" * 251 + ".png", "é" * 125 + "a.png", "a.png", "a\nb.png"])
+def test_a_file_on_its_way_has_a_name_that_a_folder_can_hold(tmp_path, name):
+    with whole_file(tmp_path / name) as file:
+        (part,) = (path.name for path in tmp_path.iterdir())
+        file.write(b"whole")
+    assert part.startswith(".")
+    assert is_part(part)
+    assert not is_part(name)
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [(name, b"whole")]
+
+
+@pytest.mark.parametrize("first", ["read", "write"])
+def test_threads_that_read_and_write_leave_other_warnings_alone(tmp_path, monkeypatch, first):
+    """The first thread is within its work when the second begins, and done before the second ends."""
+    icc = profile(PARA, SRGB)[:-60]  # damaged, so that there is something not to be said again
+    Image.fromarray(RGB).save(tmp_path / "a.png", icc_profile=icc)
+    photo = read_photo(tmp_path / "a.png", note=lambda words: None)
+    second_in, first_out = threading.Event(), threading.Event()
+
+    def work(kind):
+        if kind == "read":
+            read_photo(tmp_path / "a.png", note=lambda words: None)
+        else:
+            write_photo(tmp_path / "b.png", photo.image, photo)
+
+    def meeting(kind, function):
+        def within(*arguments):
+            if kind == first:
+                assert second_in.wait(10)
+            else:
+                second_in.set()
+                assert first_out.wait(10)
+            return function(*arguments)
+
+        return within
+
+    for kind, owner, name in (
+        ("read", reading.PillowFile, "samples"),
+        ("write", rendering, "colour_space"),
+    ):
+        monkeypatch.setattr(owner, name, meeting(kind, getattr(owner, name)))
+    with ThreadPoolExecutor(2) as pool:
+        one = pool.submit(work, first)
+        one.add_done_callback(lambda _: first_out.set())
+        other = pool.submit(work, "write" if first == "read" else "read")
+        one.result(20), other.result(20)
+    with pytest.raises(UserWarning, match="still said"):
+        warnings.warn("still said", stacklevel=1)
+
+
+def test_what_pillow_warns_of_is_not_said_twice(tmp_path, monkeypatch, rgb):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", RGB[..., 0].size - 1)  # a warning, no error
+    assert read_photo(tmp_path / "a.png").image.shape == RGB.shape

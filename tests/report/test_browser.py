@@ -122,6 +122,35 @@ def test_the_line_follows_the_mouse_and_uncovers_the_other_picture(desk):
     assert near(colour(desk, x - 100, y), GREEN)
 
 
+def test_a_screen_reader_hears_of_the_zoom_when_it_changes_and_not_of_the_line(desk):
+    desk.run(
+        """globalThis.told = 0;
+        new MutationObserver(() => told++).observe(
+            document.querySelector('.level'), { childList: true, characterData: true, subtree: true });"""
+    )
+    x, y = desk.middle(".stage")
+    desk.mouse("Pressed", x, y)
+    for step in range(5):
+        desk.mouse("Moved", x + 20 * step, y)
+    desk.mouse("Released", x + 100, y)
+    assert desk.run("told") == 0
+    desk.click('[aria-label="Zoom in"]')
+    assert desk.run("told") == 1
+
+
+@pytest.mark.parametrize(
+    ("screen", "words"),
+    [
+        (DESK, "Drag the line. To zoom, click the photo and turn the wheel."),
+        (PHONE, "Drag the line. To zoom, pinch."),
+    ],
+    ids=["desk", "phone"],
+)
+def test_who_has_no_wheel_is_not_told_to_turn_it(visit, screen, words):
+    with visit([entry()], **screen) as tab:
+        assert tab.run("document.querySelector('.said').textContent") == words
+
+
 def test_the_line_follows_the_keys(desk):
     desk.run("document.querySelector('.divider').focus()")
     for key, expected in [("Home", 0), ("ArrowRight", 2), ("PageUp", 12), ("End", 100)]:

@@ -1,7 +1,6 @@
 """How a camera was held: read from EXIF or XMP, applied to pixels, and put upright in place.
 
-Maker notes point to places in the EXIF block by their distance from its start, so a block that is written anew
-breaks them. Here the one value changes where it stands and every other byte remains.
+The one value changes where it stands and every other byte remains.
 """
 
 from __future__ import annotations
@@ -11,6 +10,8 @@ import struct
 
 import numpy as np
 from jaxtyping import Shaped
+
+from jaxir.data.photo.exif import FORMS, byte_order, entries
 
 TAG = 0x0112
 IN_XMP = re.compile(rb"""(tiff:Orientation\s*(?:=\s*["']|>)\s*)([1-8])""")
@@ -59,16 +60,12 @@ def turn(pixels: Shaped[np.ndarray, "h w *c"], value: int) -> Shaped[np.ndarray,
 
 def _place(exif: bytes) -> tuple[int, str] | None:
     """Where the value stands and how it is stored; None if there is none."""
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
-    if order is None:
-        raise ValueError(f"they begin with {exif[:4]!r}")
+    order = byte_order(exif)
     try:
         (start,) = struct.unpack_from(order + "I", exif, 4)
-        (count,) = struct.unpack_from(order + "H", exif, start)
-        for entry in range(start + 2, start + 2 + 12 * count, 12):
-            tag, kind, number = struct.unpack_from(order + "HHI", exif, entry)
-            if tag == TAG and number == 1 and kind in (1, 3, 4):
-                return entry + 8, order + {1: "B", 3: "H", 4: "I"}[kind]
+        for tag, kind, number, there in entries(exif, order, start):
+            if tag == TAG and number == 1 and kind in FORMS:
+                return there, order + FORMS[kind]
     except struct.error as error:
         raise ValueError("they end in the middle of a list") from error
     return None

@@ -7,7 +7,6 @@ depth, alpha its integers, EXIF, ICC and XMP their bytes.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -80,7 +79,6 @@ def open_photo(path: Path) -> Iterator[PhotoFile]:
     from PIL import Image
 
     with decoding(path):
-        warnings.filterwarnings("ignore", module=r"PIL\.")  # what it says of damage is said here
         with path.open("rb") as stream:
             head = stream.read(64)
         brands = {head[i : i + 4] for i in range(8, 64, 4)} if head[4:8] == b"ftyp" else set()

@@ -14,7 +14,7 @@ from jaxtyping import Shaped, UInt8
 
 from jaxir.data.photo import jpeg
 from jaxir.data.photo.png import write_png
-from jaxir.data.photo.reading import Beside
+from jaxir.data.photo.reading import INSTALL, Beside
 from jaxir.data.photo.tiff import write_tiff
 from jaxir.data.photo.tiff_tags import read_tags
 
@@ -38,6 +38,20 @@ DEPTHS: dict[str, tuple[int | str, ...]] = {"PNG": (8, 16), "TIFF": (8, 16, "flo
 OPAQUE = ("BMP", "JPEG")
 BARE = ("BMP",)
 """Formats without transparency, and without EXIF, profile and XMP."""
+
+
+def missing(form: str) -> str | None:
+    """What this machine lacks to write a format, and how to get it; None if it lacks nothing."""
+    from PIL import Image
+
+    if form == "HEIF":
+        try:
+            import pillow_heif  # noqa: F401
+        except ImportError:
+            return f"pillow-heif: run {INSTALL}"
+        return None
+    Image.init()
+    return None if form in Image.SAVE else f"a Pillow with {form}: run pip install -U pillow"
 
 
 def fitting(beside: Beside, form: str) -> tuple[Beside, list[str]]:

@@ -32,6 +32,7 @@
   const BEAT = 900; // milliseconds for a page of the flip-book
   const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  const fingers = matchMedia("(pointer: coarse)");
   let count = 0; // viewers on this page, so that ids differ
 
   globalThis.showResult = function showResult(element, entry) {
@@ -104,7 +105,7 @@
       layers: [after],
       clipped: [before],
       caption: ["Before", "After"],
-      controls: [said("Drag the line. To zoom, pinch, or click the photo and turn the wheel.")],
+      controls: [said(`Drag the line. To zoom, ${fingers.matches ? "pinch" : "click the photo and turn the wheel"}.`)],
       press: (step) => stage.split(step / 50),
     };
   }
@@ -290,7 +291,8 @@
       node.classList.toggle("zoomed", zoom > 1.001);
       line.setAttribute("aria-valuenow", Math.round(100 * share));
       line.setAttribute("aria-valuetext", `${Math.round(100 * share)} percent before`);
-      level.textContent = `${Math.round(100 * size)} %`;
+      const percent = `${Math.round(100 * size)} %`;
+      if (level.textContent !== percent) level.textContent = percent; // a screen reader says it each time
     }
 
     function split(change) {
