@@ -18,8 +18,8 @@ COUNT = 50
 
 
 def outputs(folder):
-    """The photographs that are there, and nothing that is on its way."""
-    return sorted(path for path in folder.rglob("*.png") if not path.name.startswith("."))
+    """The photographs that are there, without what is on its way and their samples."""
+    return sorted(path for path in folder.rglob("[!.]*.png") if ".sample-" not in path.name)
 
 
 def described(folder):
@@ -38,6 +38,7 @@ def command(tmp_path, picture, tiny_prior):
     for i in range(COUNT):
         picture(tmp_path / "in" / str(i % 3) / f"{i:02}.png", sizes[i % 2], seed=i)
     options = ["--degradation", "noise(0.05)", "--prior", tiny_prior, "--steps", 2, "--samples", 2]
+    options.append("--save-samples")  # so that there is much to be killed between
 
     def line(output, *more):
         given = [JAXIR, "restore", tmp_path / "in", "-o", tmp_path / output, *options, *more]
