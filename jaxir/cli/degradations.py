@@ -77,13 +77,13 @@ class Recipe(NamedTuple):
         named = [call for call in self.calls if call.name in READ]
         return [Path(str(bind(call, READ, "degradation")())) for call in named]
 
-    def resolved(self) -> Recipe:
-        """The same from any folder: with whole paths of the files that it reads."""
+    def resolved(self, folder: Path = Path()) -> Recipe:
+        """The same from any folder: with whole paths of the files that it reads, which are named from this one."""
 
         def whole(call: Call) -> Call:
             if call.name not in READ:
                 return call
-            path = Path(str(bind(call, READ, "degradation")())).resolve()
+            path = (folder / str(bind(call, READ, "degradation")())).resolve()
             found = Call(call.name, (str(path),), {})
             # a name with a comma or a bracket in it has no such form
             return found if "|" not in str(found) and _reads_back(found) else call

@@ -27,6 +27,7 @@ def replay(
     import dataclasses
     import tempfile
 
+    from jaxir.cli.degradations import parse_degradation
     from jaxir.cli.errands import Errand, digest
     from jaxir.cli.errors import SomeFailed, UsageError
     from jaxir.cli.settings import Settings
@@ -53,8 +54,10 @@ def replay(
         raise UsageError(
             f"{output} has another ending than {name}: a replay is the same file again"
         )
+    folder, words = path.parent, record["degradation"]
     settings = dataclasses.replace(
-        Settings.from_json(record["settings"]), degradation=record["degradation"]
+        Settings.from_json(record["settings"]),
+        degradation=words and str(parse_degradation(words).resolved(folder)),
     )
     from jaxir.cli.batch import Batch
     from jaxir.cli.photograph import Restorer
@@ -66,16 +69,17 @@ def replay(
         raise UsageError(
             f"{settings.prior} holds other weights than {path.name} was made with: their SHA-256 differs"
         )
+    reads = {str((folder / name).resolve()): sha256 for name, sha256 in record["reads"].items()}
     for read, sha256 in restorer.origin["reads"].items():
-        if record["reads"].get(read) != sha256:
+        if reads.get(read) != sha256:
             raise UsageError(f"{read} is another file than {path.name} was made with")
     now, then = provenance(), record["provenance"]
     for fact in sorted(now.keys() & then.keys()):
         if now[fact] != then[fact]:
             print(f"{fact}: {then[fact]} then, {now[fact]} now")
     batch = Batch(restorer, Keep(), record["asked"], depth=record["asked"].get("depth"))
-    with tempfile.TemporaryDirectory(dir=None if output is None else output.parent) as folder:
-        again = Path(folder) / name
+    with tempfile.TemporaryDirectory(dir=None if output is None else output.parent) as place:
+        again = Path(place) / name
         for _, outcome in batch.run([Errand(source, again, given.get("page"))]):
             if isinstance(outcome, Exception):
                 raise outcome

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import functools
+import contextlib
+import os
 import secrets
 import signal
 import sys
-import tempfile
-from pathlib import Path
+from collections.abc import Callable
 
 
 def serve(
@@ -32,10 +32,19 @@ def serve(
         limit_megapixels: the largest photograph.
         keep: photographs and results that are remembered; the oldest goes first.
     """
-    from jaxir.cli.errors import UsageError
+    from jaxir.cli.errors import EXPECTED, UsageError
 
     try:
-        from jaxir.server import Limits, address, create_app, is_local, listen, server
+        from jaxir.server import (
+            Limits,
+            address,
+            create_app,
+            is_local,
+            listen,
+            own_folder,
+            server,
+            visible_name,
+        )
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("starlette", "uvicorn"):
             raise
@@ -47,13 +56,13 @@ def serve(
             raise UsageError(f"--limit-{name} is {value}, expected more than 0")
     if keep < 1:
         raise UsageError(f"--keep is {keep}, expected at least 1")
-    import jaxir
-    from jaxir.cli.page_restoration import Restoration, chosen
+    from jaxir.cli.page_choices import is_word
+    from jaxir.cli.page_restoration import Restoration
 
-    jaxir.load(prior)  # what is wrong with it is said here, and not to the first photograph
     limits = Limits(
         bytes=round(limit_megabytes * 2**20), pixels=round(limit_megapixels * 1e6), keep=keep
     )
+    restoration = Restoration(prior, limits.pixels)
     token = secrets.token_urlsafe(32)
     try:
         bound = listen(host, port)
@@ -61,14 +70,23 @@ def serve(
         raise UsageError(
             f"cannot listen at {host}:{port} ({error.strerror}): pass --port 0 for any that is free"
         ) from None
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the folder goes in any case
-    with bound, tempfile.TemporaryDirectory(prefix="jaxir-serve-") as folder:  # of mode 0700
+    _end_by(signal.SIGTERM, signal.default_int_handler)  # the folder goes in any case
+    if hasattr(signal, "SIGHUP"):  # of a terminal that is closed
+        _end_by(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
+    with bound, own_folder() as folder:
+        if not is_word(str(folder)):
+            raise UsageError(
+                f"the folder for temporary files, {folder.parent}, has a bracket, a comma or the like in its name: "
+                "set TMPDIR to another"
+            )
+        name = visible_name(bound, host)
         app = create_app(
-            Restoration(prior),
-            functools.partial(chosen, prior=prior),
-            folder=Path(folder),
+            restoration,
+            restoration.check,
+            folder=folder,
             token=token,
-            host=host,
+            host=name,
+            expected=EXPECTED,
             limits=limits,
         )
         if not is_local(host):
@@ -77,8 +95,16 @@ def serve(
                 "and photographs travel unencrypted",
                 file=sys.stderr,
             )
-        print(f"Open {address(bound, host, token)}\nCtrl-C ends it.", flush=True)
-        try:
+        print(f"Open {address(bound, name, token)}\nCtrl-C ends it.", flush=True)
+        with contextlib.suppress(KeyboardInterrupt):
             server(app).run(sockets=[bound])
-        except KeyboardInterrupt:
-            print("Ended: the photographs are forgotten.")
+    with contextlib.suppress(OSError):  # the terminal may be gone
+        print("Ended: the photographs are forgotten.", flush=True)
+    if restoration.busy:
+        os._exit(0)  # a step of minutes cannot be stopped, and a thread in it not be joined
+
+
+def _end_by(number: signal.Signals, handler: Callable[..., object]) -> None:
+    """Set what a signal does, unless it was to do nothing, as `nohup` has it."""
+    if signal.getsignal(number) is not signal.SIG_IGN:
+        signal.signal(number, handler)

@@ -9,7 +9,8 @@ from jaxir.server.access import is_local
 from jaxir.server.app import Restore, create_app
 from jaxir.server.jobs import Cancelled, Job, Outcome
 from jaxir.server.limits import Limits
-from jaxir.server.serving import address, listen, server
+from jaxir.server.own_folder import own_folder
+from jaxir.server.serving import address, listen, server, visible_name
 
 __all__ = [
     "Cancelled",
@@ -21,5 +22,7 @@ __all__ = [
     "create_app",
     "is_local",
     "listen",
+    "own_folder",
     "server",
+    "visible_name",
 ]

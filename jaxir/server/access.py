@@ -3,11 +3,14 @@
 A server on this machine can be reached by any page that the browser shows. Three questions keep those pages out, and
 each closes a door that the others leave open: the token (they do not know it), the host's name (a page whose own name
 has been pointed at this machine), and the page that asks (one that makes the browser send the cookie along).
+
+A browser sends the cookie to every port of a host, whoever listens there. So it is not the token, it is only derived
+from it, and lets in what reads; what changes anything has the token itself in a header, which the page keeps.
 """
 
 from __future__ import annotations
 
-import hashlib
+import hmac
 import ipaddress
 import secrets
 from http import cookies
@@ -39,7 +42,7 @@ class Access:
     Args:
         app: what is behind the door.
         token: the secret in the address that `jaxir serve` prints.
-        host: the name or address that the server is bound to.
+        host: the name or address in that address.
     """
 
     def __init__(self, app: ASGIApp, token: str, host: str) -> None:
@@ -65,7 +68,7 @@ class Access:
         first = False
         if not self._names_this_host(headers):
             refusal = (421, "this server does not go by that name: open the address it printed")
-        elif not (self._knows(headers) or (first := self._arrives(scope))):
+        elif not (self._knows(scope["method"], headers) or (first := self._arrives(scope))):
             refusal = (403, "the token is missing: open the address that jaxir serve printed")
         elif not (first or _from_this_page(scope["method"], headers)):
             refusal = (403, "another page asked for this: only the application's own page may")
@@ -84,19 +87,18 @@ class Access:
             return False
         if name in ("localhost", self._host.lower()):
             return True
-        return _is_loopback(name) or (_is_address(name) and not _is_loopback(self._host))
+        return _is_loopback(name) or (_is_address(name) and not is_local(self._host))
 
-    def _knows(self, headers: Headers) -> bool:
-        """Whether the cookie or the header has the token."""
-        return self._bears(headers) or any(
-            _same(cookie.value, self._token)
+    def _knows(self, method: str, headers: Headers) -> bool:
+        """Whether the header has the token or, to read, the cookie what is derived from it."""
+        if _same(headers.get("authorization", ""), f"Bearer {self._token}"):
+            return True
+        return method in READING and any(
+            _same(cookie.value, cookie_value(self._token))
             for line in headers.getlist("cookie")
             for name, cookie in _cookies(line).items()
             if name == cookie_name(self._token)
         )
-
-    def _bears(self, headers: Headers) -> bool:
-        return _same(headers.get("authorization", ""), f"Bearer {self._token}")
 
     def _arrives(self, scope: Scope) -> bool:
         """Whether somebody opens the address that was printed."""
@@ -104,12 +106,21 @@ class Access:
         return scope["path"] == "/" and scope["method"] in READING and _same(given, self._token)
 
     def _cookie(self) -> str:
-        return f"{cookie_name(self._token)}={self._token}; Path=/; HttpOnly; SameSite=Strict"
+        return f"{cookie_name(self._token)}={cookie_value(self._token)}; Path=/; HttpOnly; SameSite=Strict"
 
 
 def cookie_name(token: str) -> str:
     """The cookie's name: browsers keep one jar for all ports of a host, so two servers must not share a name."""
-    return f"jaxir-{hashlib.sha256(token.encode()).hexdigest()[:8]}"
+    return f"jaxir-{_derived(token, 'name')[:8]}"
+
+
+def cookie_value(token: str) -> str:
+    """What the cookie holds: it follows from the token, and the token does not follow from it."""
+    return _derived(token, "value")
+
+
+def _derived(token: str, word: str) -> str:
+    return hmac.digest(token.encode(), word.encode(), "sha256").hex()
 
 
 def is_local(host: str) -> bool:
@@ -120,16 +131,12 @@ def is_local(host: str) -> bool:
 def _from_this_page(method: str, headers: Headers) -> bool:
     """Whether the browser says that the request comes from the application's page.
 
-    One that changes something must say so; a program that says nothing sends the token in the header, which no other
-    page can do.
+    A program that says nothing of it sends the token in the header, which no other page can do.
     """
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
     if site is not None and site not in ("same-origin", "none" if method in READING else ""):
         return False
-    if origin is not None and origin != f"http://{headers['host']}":
-        return False
-    spoken = site is not None or origin is not None or "authorization" in headers
-    return method in READING or spoken
+    return origin is None or origin == f"http://{headers['host']}"
 
 
 def _cookies(line: str) -> cookies.SimpleCookie:

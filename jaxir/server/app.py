@@ -32,18 +32,18 @@ class Restore(Protocol):
     def __call__(
         self,
         job: Job,
-        photo: Path,
         *,
         callback: Callable[[int, int], None],
         watch: Callable[[Any], None],
+        say: Callable[[str], None],
     ) -> Outcome:
-        """Restore the photo at `photo` by `job.settings`, and leave what comes of it in `job.folder`.
+        """Restore the photo of a job by its settings, and leave what comes of it in its folder.
 
         Args:
-            job: whose settings, name and folder are used; a mask that was painted is the file `mask` in its folder.
-            photo: the file.
+            job: what is asked for.
             callback: gets (done, total); it raises to cancel.
             watch: gets estimates on the way.
+            say: gets a line about what was found out.
         """
 
 
@@ -54,29 +54,32 @@ def create_app(
     folder: Path,
     token: str,
     host: str = "127.0.0.1",
+    expected: tuple[type[Exception], ...] = (ValueError, TypeError),
     limits: Limits = Limits(),
 ) -> ASGIApp:
     """The application, behind its door.
 
     Args:
         restore: does the work.
-        check: raises a ValueError or TypeError of one line if settings cannot be restored by.
+        check: raises an error of one line if a photo cannot be restored by settings.
         folder: nobody else's; photos and what becomes of them lie there, and are left there at the end.
         token: what a browser must know.
-        host: that the server is bound to.
+        host: what the server is called in the address that is printed.
+        expected: what `restore` and `check` raise when something does not fit; all else is a mistake of ours.
         limits: what it bears.
     """
 
     def work(job: Job) -> Outcome:
         return restore(
             job,
-            job.folder / "photo",
             callback=job.advance,
             watch=lambda image: job.show(jpeg(image, PREVIEW)),
+            say=job.say,
         )
 
-    uploads = Uploads(folder, keep=limits.keep, pixels=limits.pixels)
-    worker = Worker(work, waiting=limits.waiting, keep=limits.keep)
+    photos = Uploads(folder, keep=limits.keep, pixels=limits.pixels)
+    masks = Uploads(folder, keep=limits.waiting, pixels=limits.pixels)
+    worker = Worker(work, expected=expected, waiting=limits.waiting, keep=limits.keep)
 
     @contextlib.asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
@@ -84,10 +87,10 @@ def create_app(
         yield
         await run_in_threadpool(worker.close)
 
-    photos = PhotoRequests(uploads, limits)
-    jobs = JobRequests(worker, uploads, check, folder)
+    handing_in = PhotoRequests(photos, masks, limits)
+    jobs = JobRequests(worker, photos, masks, check=check, expected=expected, folder=folder)
     app = Starlette(
-        routes=[*pages.ROUTES, *photos.routes, *jobs.routes],
+        routes=[*pages.ROUTES, *handing_in.routes, *jobs.routes],
         exception_handlers=HANDLERS,
         lifespan=life,
     )

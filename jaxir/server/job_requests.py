@@ -1,4 +1,8 @@
-"""Requests about jobs: check settings, begin, follow, cancel, look, save."""
+"""Requests about jobs: check settings, begin, follow, cancel, look, save.
+
+What is restored is a photo that was handed in, {"photo": id}, or that of a job, {"job": id}: other settings for a photo
+need no second upload, and a mask that was painted goes along.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +20,14 @@ from jaxir.server.bodies import receive_json
 from jaxir.server.events import events
 from jaxir.server.jobs import Job, Outcome
 from jaxir.server.refusal import Refusal
-from jaxir.server.uploads import Uploads, lend, new_id
+from jaxir.server.uploads import Upload, Uploads, lend, new_id
 from jaxir.server.worker import Worker
 
 SECONDS = 10.0
 """That settings may take to arrive."""
 
-Check = Callable[[Mapping[str, Any]], object]
-"""Raises a ValueError or TypeError of one line if settings cannot be restored by."""
+Check = Callable[[Mapping[str, Any], Upload], object]
+"""Raises an error of one line if a photo cannot be restored by settings."""
 
 
 class JobRequests:
@@ -31,13 +35,25 @@ class JobRequests:
 
     Args:
         worker: that does them.
-        uploads: the photos they are about.
+        photos: they are about.
+        masks: that go with them.
         check: of their settings.
+        expected: what the check raises; all else is a mistake of ours.
         folder: where each has one of its own.
     """
 
-    def __init__(self, worker: Worker, uploads: Uploads, check: Check, folder: Path) -> None:
-        self._worker, self._uploads, self._check, self._folder = worker, uploads, check, folder
+    def __init__(
+        self,
+        worker: Worker,
+        photos: Uploads,
+        masks: Uploads,
+        *,
+        check: Check,
+        expected: tuple[type[Exception], ...],
+        folder: Path,
+    ) -> None:
+        self._worker, self._photos, self._masks = worker, photos, masks
+        self._check, self._expected, self._folder = check, expected, folder
         self.routes = [
             Route("/check", self._try, methods=["POST"]),
             Route("/events", self._events),
@@ -51,36 +67,50 @@ class JobRequests:
         ]
 
     async def _try(self, request: Request) -> Response:
-        settings = await receive_json(request, seconds=SECONDS)
+        """What is wrong with {"photo" or "job": id, "settings": {...}}."""
+        asked = await receive_json(request, seconds=SECONDS)
+        settings, (photo, _) = _settings(asked), self._source(asked)
         # what is wrong is the answer, not a failure: a browser would log the latter as an error
-        return JSONResponse({"error": await run_in_threadpool(self._wrong, settings)})
+        return JSONResponse({"error": await run_in_threadpool(self._wrong, settings, photo)})
 
     async def _events(self, _: Request) -> Response:
         return StreamingResponse(events(self._worker), media_type="text/event-stream")
 
     async def _add(self, request: Request) -> Response:
-        """A job for {"photo": id, "mask": id or null, "settings": {...}}."""
+        """A job for {"photo" or "job": id, "mask": id or null, "settings": {...}}."""
         asked = await receive_json(request, seconds=SECONDS)
-        settings = asked.get("settings")
-        if not isinstance(settings, dict):
-            raise Refusal(400, "the settings are no JSON object")
-        lent = {"photo": self._uploads.photo(asked.get("photo"))}
-        if asked.get("mask") is not None:
-            lent["mask"] = self._uploads.photo(asked["mask"])
-        if error := await run_in_threadpool(self._wrong, settings):
+        settings, (photo, mask) = _settings(asked), self._source(asked)
+        painted = None if asked.get("mask") is None else self._masks.photo(asked["mask"])
+        if painted is not None:
+            _expect_same_size(painted, photo)
+            mask = painted.path
+        if error := await run_in_threadpool(self._wrong, settings, photo):
             raise Refusal(422, error)
         id = new_id()
         own = self._folder / f"job-{id}"
         own.mkdir(mode=0o700)
-        job = Job(id, lent["photo"], settings, own, self._worker.tell)
+        job = Job(id, photo, settings, own, self._worker.tell)
         try:
-            for name, upload in lent.items():
-                lend(upload, own, name)
+            lend(photo.path, job.photo.path)
+            if mask is not None:
+                lend(mask, job.mask)
             self._worker.submit(job)
+        except FileNotFoundError:  # it was pushed out just now
+            shutil.rmtree(own, ignore_errors=True)
+            raise Refusal(404, "this photo is not here any more: choose it again") from None
         except BaseException:
             shutil.rmtree(own, ignore_errors=True)
             raise
+        if painted is not None:
+            self._masks.forget(painted.id)  # the job has it
         return JSONResponse(job.state(), 201)
+
+    def _source(self, asked: Mapping[str, Any]) -> tuple[Upload, Path | None]:
+        """The photo that is asked for, and the mask that lies with it."""
+        if asked.get("job") is None:
+            return self._photos.photo(asked.get("photo")), None
+        job = self._worker.job(asked["job"])
+        return job.photo, job.mask if job.mask.exists() else None
 
     async def _state(self, request: Request) -> Response:
         return JSONResponse(self._job(request).state())
@@ -100,7 +130,7 @@ class JobRequests:
         return Response(preview, media_type="image/jpeg")
 
     async def _entry(self, request: Request) -> Response:
-        return Response(self._outcome(request).entry, media_type="application/json")
+        return FileResponse(self._outcome(request).entry, media_type="application/json")
 
     async def _file(self, request: Request) -> Response:
         files, what = self._outcome(request).files, request.path_params["what"]
@@ -119,10 +149,26 @@ class JobRequests:
             raise Refusal(404, "this photo is not restored")
         return outcome
 
-    def _wrong(self, settings: Mapping[str, Any]) -> str:
-        """What is wrong with settings, in a line; nothing if they are fine."""
+    def _wrong(self, settings: Mapping[str, Any], photo: Upload) -> str:
+        """What is wrong with settings for a photo, in a line; nothing if they are fine."""
         try:
-            self._check(settings)
-        except (ValueError, TypeError, RecursionError, MemoryError) as error:
+            self._check(settings, photo)
+        except self._expected as error:
             return " ".join(str(error).split())[:500] or "these settings cannot be used"
         return ""
+
+
+def _settings(asked: Mapping[str, Any]) -> dict[str, Any]:
+    settings = asked.get("settings")
+    if not isinstance(settings, dict):
+        raise Refusal(400, "the settings are no JSON object")
+    return settings
+
+
+def _expect_same_size(mask: Upload, photo: Upload) -> None:
+    if (mask.width, mask.height) != (photo.width, photo.height):
+        raise Refusal(
+            422,
+            f"the mask is {mask.width} × {mask.height} but the photo is {photo.width} × {photo.height}: "
+            "give one of the photo's size",
+        )

@@ -38,11 +38,11 @@ class Outcome(NamedTuple):
     """What a job has made.
 
     Attributes:
-        entry: what the viewer shows, as JSON.
+        entry: the file of what the viewer shows, as JSON.
         files: those to save, by what they are: their place, and the name to save them under.
     """
 
-    entry: str
+    entry: Path
     files: Mapping[str, tuple[Path, str]]
 
 
@@ -51,7 +51,7 @@ class Job:
 
     Args:
         id: random, and the only name it has in a path.
-        photo: what is restored.
+        photo: what is restored; its file is `photo` in the job's folder, where that of a mask is `mask`.
         settings: plain values, as the page sent them.
         folder: its own, for what it makes.
         changed: called after every change, from whatever thread.
@@ -65,11 +65,13 @@ class Job:
         folder: Path,
         changed: Callable[[], object] = lambda: None,
     ) -> None:
-        self.id, self.photo, self.settings, self.folder = id, photo, settings, folder
+        self.id, self.settings, self.folder = id, settings, folder
+        self.photo = photo._replace(path=folder / "photo")
+        self.mask = folder / "mask"
         self._changed = changed
         self.preview: bytes | None = None
         self.outcome: Outcome | None = None
-        self._status, self._error = Status.QUEUED, ""
+        self._status, self._error, self._said = Status.QUEUED, "", ""
         self._done = self._total = self._previews = 0
         self._stop = False
         self._began = self._ended = 0.0
@@ -98,6 +100,8 @@ class Job:
                 "left": self._left(now),
                 "preview": self._previews,
                 "error": self._error,
+                "said": self._said,
+                "mask": self.mask.exists(),
                 "files": {what: name for what, (_, name) in self.outcome.files.items()}
                 if self.outcome
                 else {},
@@ -129,6 +133,11 @@ class Job:
         """Note what the estimate looks like now, as the bytes of a small JPEG."""
         with self._changing():
             self.preview, self._previews = picture, self._previews + 1
+
+    def say(self, line: str) -> None:
+        """Note what was found out about the photo."""
+        with self._changing():
+            self._said = line
 
     def cancel(self) -> None:
         """Stop it: at once if it waits, at the next step if it runs, and not at all if it has ended."""

@@ -13,7 +13,7 @@ class Limits(NamedTuple):
         pixels: of a photo.
         seconds: that an upload may take.
         waiting: jobs in the queue.
-        keep: jobs, and photos, that are remembered.
+        keep: jobs, and photos, that are remembered; as many masks wait for their job as may jobs.
     """
 
     bytes: int = 64 * 2**20

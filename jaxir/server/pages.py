@@ -14,6 +14,7 @@ STYLE, PROGRAM = "text/css", "text/javascript"
 
 ASSETS = {
     "builder.js": ("jaxir.server", PROGRAM),
+    "connection.js": ("jaxir.server", PROGRAM),
     "mask.js": ("jaxir.server", PROGRAM),
     "page.css": ("jaxir.server", STYLE),
     "page.js": ("jaxir.server", PROGRAM),

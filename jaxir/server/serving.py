@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 
 import uvicorn
@@ -53,8 +54,13 @@ def server(app: ASGIApp) -> uvicorn.Server:
     )
 
 
-def address(bound: socket.socket, host: str, token: str) -> str:
-    """What to open in a browser."""
-    name = {"0.0.0.0": socket.gethostname(), "::": socket.gethostname()}.get(host, host)
+def visible_name(bound: socket.socket, host: str) -> str:
+    """What a browser calls the server that listens there: a name of this machine where every address of it does."""
+    everywhere = ipaddress.ip_address(bound.getsockname()[0]).is_unspecified
+    return socket.gethostname() if everywhere else host
+
+
+def address(bound: socket.socket, name: str, token: str) -> str:
+    """What to open in a browser, by the server's `visible_name`."""
     name = f"[{name}]" if ":" in name else name
     return f"http://{name}:{bound.getsockname()[1]}/?token={token}"

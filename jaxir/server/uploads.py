@@ -43,6 +43,7 @@ class Upload(NamedTuple):
         format: as Pillow calls it.
         depth: bits of a channel, or float32.
         size: of the file, in bytes.
+        pages: or frames in the file, of which the first is taken.
         thumbnail: a small JPEG.
     """
 
@@ -54,6 +55,7 @@ class Upload(NamedTuple):
     format: str
     depth: int | str
     size: int
+    pages: int
     thumbnail: bytes
 
     def told(self) -> dict[str, Any]:
@@ -63,18 +65,18 @@ class Upload(NamedTuple):
 
 
 class Uploads:
-    """The photos of a session.
+    """The photos of a session, or its masks.
 
     Args:
         folder: where they lie.
-        keep: how many; the oldest goes first.
+        keep: how many; the one that was not used for longest goes first.
         pixels: the largest photo that is decoded.
     """
 
     def __init__(self, folder: Path, *, keep: int, pixels: int) -> None:
         self._folder, self._keep, self._pixels = folder, keep, pixels
         self._uploads: dict[str, Upload] = {}
-        self._one_at_a_time = Lock()
+        self._one_at_a_time, self._changing = Lock(), Lock()
 
     def photo(self, id: object) -> Upload:
         """The photo of that id.
@@ -82,9 +84,18 @@ class Uploads:
         Raises:
             Refusal: 404 if there is none.
         """
-        if not isinstance(id, str) or id not in self._uploads:
-            raise Refusal(404, "there is no such photo here any more: choose it again")
-        return self._uploads[id]
+        with self._changing:
+            if not isinstance(id, str) or id not in self._uploads:
+                raise Refusal(404, "there is no such photo here any more: choose it again")
+            found = self._uploads[id] = self._uploads.pop(id)  # the last to go
+        return found
+
+    def forget(self, id: str) -> None:
+        """Remove the photo of that id, if it is still there."""
+        with self._changing:
+            upload = self._uploads.pop(id, None)
+        if upload is not None:
+            upload.path.unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def room(self) -> Iterator[Path]:
@@ -106,7 +117,7 @@ class Uploads:
         size = part.stat().st_size
         if not size:
             raise Refusal(400, "the file is empty: choose another")
-        self._expect_pixels(part)
+        pages = self._expect_pixels(part)
         with self._one_at_a_time:
             photo = _decoded(part)
             id = new_id()
@@ -122,21 +133,23 @@ class Uploads:
                 format=photo.format,
                 depth=photo.depth,
                 size=size,
+                pages=pages,
                 thumbnail=jpeg(photo.image, THUMBNAIL),
             )
+        with self._changing:
             self._uploads[id] = upload
-            while len(self._uploads) > self._keep:
-                oldest = self._uploads.pop(next(iter(self._uploads)))
-                oldest.path.unlink(missing_ok=True)
+            old = list(self._uploads)[: -self._keep]
+        for each in old:
+            self.forget(each)
         return upload
 
-    def _expect_pixels(self, part: Path) -> None:
-        """Refuse a file that declares too many pixels, or nothing that can be read; nothing is decoded.
+    def _expect_pixels(self, part: Path) -> int:
+        """The pages of a file, unless it declares too many pixels, or nothing that can be read; nothing is decoded.
 
         Raises:
             Refusal: 413 or 415.
         """
-        from jaxir.data import ImageFileError, photo_size
+        from jaxir.data import ImageFileError, pages, photo_size
         from jaxir.data.declared_size import declared_size
 
         with part.open("rb") as file:
@@ -151,6 +164,7 @@ class Uploads:
             raise Refusal(
                 413, f"the photo has more than the {most:g} megapixels that this server takes"
             )
+        return pages(part)
 
 
 def new_id() -> str:
@@ -158,14 +172,12 @@ def new_id() -> str:
     return secrets.token_hex(16)
 
 
-def lend(upload: Upload, folder: Path, name: str) -> Path:
-    """The same file in another folder, where it stays when the upload goes; no second copy of its bytes."""
-    path = folder / name
+def lend(path: Path, place: Path) -> None:
+    """The same file in another place, where it stays when the upload goes; no second copy of its bytes."""
     try:
-        os.link(upload.path, path)
+        os.link(path, place)
     except OSError:  # a file system without links
-        shutil.copyfile(upload.path, path)
-    return path
+        shutil.copyfile(path, place)
 
 
 def _decoded(part: Path) -> Photo:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Condition, Thread
@@ -17,12 +19,21 @@ class Worker:
 
     Args:
         work: what it does with a job. It calls `job.advance`, which raises `Cancelled`.
+        expected: what it raises when a photo and settings do not fit; all else is a mistake of ours.
         waiting: jobs that may wait.
         keep: jobs that are remembered; the oldest that has ended goes first, with its files.
     """
 
-    def __init__(self, work: Callable[[Job], Outcome], *, waiting: int, keep: int) -> None:
-        self._work, self._waiting, self._keep = work, waiting, keep
+    def __init__(
+        self,
+        work: Callable[[Job], Outcome],
+        *,
+        expected: tuple[type[Exception], ...],
+        waiting: int,
+        keep: int,
+    ) -> None:
+        self._work, self._expected = work, expected
+        self._waiting, self._keep = waiting, keep
         self._jobs: dict[str, Job] = {}
         self._changed = Condition()
         self._closed = False
@@ -39,14 +50,14 @@ class Worker:
         with self._changed:
             return list(self._jobs.values())
 
-    def job(self, id: str) -> Job:
+    def job(self, id: object) -> Job:
         """The job of that id.
 
         Raises:
             Refusal: 404 if there is none.
         """
         with self._changed:
-            if id not in self._jobs:
+            if not isinstance(id, str) or id not in self._jobs:
                 raise Refusal(404, "there is no such job here any more")
             return self._jobs[id]
 
@@ -84,8 +95,8 @@ class Worker:
         for listener in tuple(self._listeners):
             listener()
 
-    def close(self, seconds: float = 30.0) -> None:
-        """Cancel everything and wait until the job that runs has come to its next step."""
+    def close(self, seconds: float = 3.0) -> None:
+        """Cancel everything and wait until the job that runs has come to its next step, but not for ever."""
         with self._changed:
             self._closed = True
             self._changed.notify()
@@ -101,9 +112,11 @@ class Worker:
                 job.succeed(self._work(job))
             except Cancelled:
                 job.stop()
-            except Exception as error:
-                # whatever a photo or a setting brings up, the next job is begun
+            except self._expected as error:
                 job.fail(_one_line(error, job))
+            except Exception as error:  # the next job is begun in any case
+                traceback.print_exception(error, file=sys.stderr)
+                job.fail("a mistake of jaxir: see where it runs")
 
     def _next(self) -> Job | None:
         """The job that waits longest; None when there will be none."""

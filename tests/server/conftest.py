@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import socket
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,21 +49,14 @@ def port(
     bound: socket.socket, tmp_path: Path, restoration: Restoration, limits: Limits
 ) -> Iterator[int]:
     """Where the server answers, as it really runs; it ends with the test."""
-    from server.stand_in import TOKEN, check
+    from server.stand_in import TOKEN, check, running
 
-    from jaxir.server import create_app, server
+    from jaxir.server import create_app
 
     app = create_app(restoration, check, folder=tmp_path, token=TOKEN, limits=limits)
-    running = server(app)
-    thread = threading.Thread(target=running.run, kwargs={"sockets": [bound]})
-    thread.start()
-    while not running.started:
-        time.sleep(0.01)
-    yield bound.getsockname()[1]
-    restoration.gate.set()
-    running.should_exit = True
-    thread.join(20)
-    assert not thread.is_alive()
+    with running(app, bound):
+        yield bound.getsockname()[1]
+        restoration.gate.set()
 
 
 @pytest.fixture
@@ -87,5 +78,6 @@ def client(stranger: TestClient) -> TestClient:
     from server.stand_in import ORIGIN, TOKEN
 
     assert stranger.get("/", params={"token": TOKEN}).status_code == 200
-    stranger.headers.update({"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin"})
+    own = {"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin", "Authorization": f"Bearer {TOKEN}"}
+    stranger.headers.update(own)
     return stranger

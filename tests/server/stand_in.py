@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import socket
 import threading
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from jaxir.report.pictures import data_url, quantise
 
 if TYPE_CHECKING:
     from jaxir.server import Job, Outcome
+    from jaxir.server.uploads import Upload
 
 for needed in ("starlette", "uvicorn", "httpx2"):
     pytest.importorskip(needed, reason="needs the extras web and test")
@@ -47,17 +49,20 @@ class Restoration:
     def __call__(
         self,
         job: Job,
-        photo: Path,
         *,
         callback: Callable[[int, int], None],
         watch: Callable[[Any], None],
+        say: Callable[[str], None],
     ) -> Outcome:
         from jaxir.server import Outcome
 
         self.begun.set()
         if job.settings.get("method") == "broken":
-            raise ValueError(f"the method of\n{photo} is broken")
-        with Image.open(photo) as file:
+            raise ValueError(f"the method of\n{job.photo.path} is broken")
+        if job.settings.get("method") == "mistaken":
+            raise KeyError("/home/somebody")
+        say("auto: noise(0.1): found noise of 0.1")
+        with Image.open(job.photo.path) as file:
             image = np.asarray(file.convert("RGB"), np.float32) / 127.5 - 1
         for step in range(self.steps):
             if step >= self.free:
@@ -73,11 +78,34 @@ class Restoration:
         url = data_url(quantise(image))
         entry = Entry(job.photo.name, url, url, width, height, samples=[url, url])
         files = {"photo": (out, f"restored {job.photo.name}"), "sidecar": (sidecar, "how.json")}
-        return Outcome(entry.as_json(), files)
+        if job.mask.exists():
+            files["mask"] = (job.mask, "mask.png")
+        shown = job.folder / "entry.json"
+        shown.write_text(entry.as_json())
+        return Outcome(shown, files)
 
 
-def check(settings: Any) -> None:
+@contextmanager
+def running(app: Any, bound: socket.socket) -> Iterator[None]:
+    """The application at a socket, as it really runs."""
+    from jaxir.server import server
+
+    it = server(app)
+    thread = threading.Thread(target=it.run, kwargs={"sockets": [bound]})
+    thread.start()
+    while not it.started:
+        time.sleep(0.01)
+    yield
+    it.should_exit = True
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+def check(settings: Any, photo: Upload) -> None:
     """What the shell's settings would say."""
+    assert photo.height > 0
+    if settings.get("method") == "mistaken at once":
+        raise KeyError("/home/somebody")
     if "bad" in str(settings.get("degradation")):
         raise ValueError("unknown degradation 'bad'")
 

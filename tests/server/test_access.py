@@ -1,12 +1,18 @@
 """Who may ask: nobody without the token, under another name of this host, or from another page."""
 
+import ipaddress
+import socket
+
 import pytest
 from server.stand_in import ORIGIN, TOKEN
+from starlette.testclient import TestClient
 
-from jaxir.server.access import HEADERS, cookie_name, is_local
+from jaxir.server import address, create_app, listen, visible_name
+from jaxir.server.access import HEADERS, cookie_name, cookie_value, is_local
 
+SETTINGS = {"settings": {}, "photo": "none"}
 READS = ["/", "/assets/page.js", "/limits", "/events", "/photos/x/thumbnail", "/jobs/x", "/nothing"]
-CHANGES = ["/photos", "/check", "/jobs", "/jobs/x/cancel"]
+CHANGES = ["/photos", "/masks", "/check", "/jobs", "/jobs/x/cancel"]
 
 
 @pytest.mark.parametrize("path", READS)
@@ -42,6 +48,24 @@ def test_the_token_in_the_address_becomes_a_cookie_that_no_program_and_no_other_
     assert stranger.get("/limits").status_code == 200
 
 
+@pytest.mark.parametrize("path", CHANGES)
+def test_the_cookie_which_other_ports_get_neither_holds_the_token_nor_changes_anything(
+    stranger, path
+):
+    cookie = stranger.get("/", params={"token": TOKEN}).headers["set-cookie"]
+    assert TOKEN not in cookie
+    assert cookie_value(TOKEN) in cookie
+    own = {"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin"}
+    assert stranger.post(path, json=SETTINGS, headers=own).status_code == 403
+    assert stranger.get("/", headers=own).status_code == 200
+    for value in (cookie_value(TOKEN), cookie_name(TOKEN)):
+        bearer = {"Authorization": f"Bearer {value}"}
+        assert stranger.post(path, json=SETTINGS, headers=own | bearer).status_code == 403
+    stranger.cookies.clear()
+    stranger.cookies.set(cookie_name(TOKEN), TOKEN)
+    assert stranger.get("/limits").status_code == 403
+
+
 def test_the_token_in_the_address_opens_the_page_only(stranger):
     assert stranger.get("/limits", params={"token": TOKEN}).status_code == 403
     assert stranger.post("/", params={"token": TOKEN}).status_code == 403
@@ -50,7 +74,7 @@ def test_the_token_in_the_address_opens_the_page_only(stranger):
 def test_a_program_may_send_the_token_in_the_header(stranger):
     headers = {"Authorization": f"Bearer {TOKEN}"}
     assert stranger.get("/limits", headers=headers).status_code == 200
-    assert stranger.post("/check", json={}, headers=headers).json() == {"error": ""}
+    assert "no such photo" in stranger.post("/check", json=SETTINGS, headers=headers).text
 
 
 @pytest.mark.parametrize(
@@ -101,9 +125,31 @@ def test_another_page_may_not_embed_or_read_anything(client, site):
 
 
 def test_a_change_that_does_not_say_where_it_comes_from_is_refused(client):
-    del client.headers["Origin"], client.headers["Sec-Fetch-Site"]
+    del client.headers["Origin"], client.headers["Sec-Fetch-Site"], client.headers["Authorization"]
     assert client.post("/check", json={}).status_code == 403
     assert client.get("/limits").status_code == 200
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "0.0.0.0", "::"])
+def test_the_address_that_is_printed_is_one_that_is_let_in(host, tmp_path, restoration):
+    from server.stand_in import check
+
+    try:
+        bound = listen(host, 0)
+    except OSError:
+        pytest.skip("this machine has no such address")
+    with bound:
+        name = visible_name(bound, host)
+        printed, _, _ = address(bound, name, TOKEN).partition("/?token=")
+        app = create_app(restoration, check, folder=tmp_path, token=TOKEN, host=name)
+        with TestClient(app, base_url=printed) as browser:
+            assert browser.get("/", params={"token": TOKEN}).status_code == 200
+            assert browser.get("/limits", headers={"Host": "evil.example"}).status_code == 421
+            everywhere = ipaddress.ip_address(host).is_unspecified
+            by_number = browser.get("/limits", headers={"Host": "192.0.2.7"}).status_code
+            assert by_number == (200 if everywhere else 421)
+        if everywhere:
+            assert name == socket.gethostname()
 
 
 def test_every_answer_carries_the_headers_of_safety_and_none_that_shares(client):

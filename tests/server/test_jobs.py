@@ -116,6 +116,65 @@ def test_a_job_keeps_its_photo_when_the_upload_is_forgotten(client, restoration,
     assert ended(id)["status"] == "done"
 
 
+def test_a_mistake_of_ours_is_said_on_our_side_and_the_next_job_is_done(begin, ended, capsys):
+    failed = ended(begin(method="mistaken").json()["id"])
+    assert failed["error"] == "a mistake of jaxir: see where it runs"
+    told = capsys.readouterr().err
+    assert "Traceback" in told
+    assert "/home/somebody" in told
+    at_once = begin(method="mistaken at once")
+    assert at_once.status_code == 500
+    assert "somebody" not in at_once.text
+    assert ended(begin().json()["id"])["status"] == "done"
+
+
+def test_what_was_found_in_the_photo_is_told(begin, ended):
+    assert ended(begin().json()["id"])["said"].startswith("auto: noise(0.1)")
+
+
+def test_masks_do_not_push_a_photo_out_and_are_gone_when_their_job_has_them(
+    client, tmp_path, ended
+):
+    photo = client.post("/photos?name=a.png", content=picture()).json()["id"]
+    for _ in range(4):
+        mask = client.post("/masks?name=m.png", content=picture()).json()["id"]
+        asked = {"photo": photo, "mask": mask, "settings": {}}
+        state = ended(client.post("/jobs", json=asked).json()["id"])
+        assert state["mask"]
+        assert not (tmp_path / mask).exists()
+    assert (tmp_path / photo).exists()
+    assert client.get(f"/jobs/{state['id']}/files/mask").content == picture()
+
+
+def test_other_settings_are_tried_for_a_job_whose_upload_is_gone_and_its_mask_goes_along(
+    client, ended
+):
+    photo = client.post("/photos?name=a.png", content=picture()).json()["id"]
+    mask = client.post("/masks?name=m.png", content=picture()).json()["id"]
+    asked = {"photo": photo, "mask": mask, "settings": {}}
+    first = ended(client.post("/jobs", json=asked).json()["id"])["id"]
+    for _ in range(4):
+        client.post("/photos?name=b.png", content=picture())
+    assert client.post("/jobs", json=asked | {"mask": None}).status_code == 404
+    settings = {"degradation": "noise(0.2)"}
+    for path in ("/check", "/jobs"):
+        answer = client.post(path, json={"job": first, "settings": settings})
+        assert answer.status_code in (200, 201)
+    state = ended(answer.json()["id"])
+    assert (state["status"], state["settings"], state["mask"]) == ("done", settings, True)
+    assert client.get(f"/jobs/{state['id']}/files/mask").content == picture()
+    assert client.post("/jobs", json={"job": "x", "settings": {}}).status_code == 404
+    assert client.post("/jobs", json={"job": [], "settings": {}}).status_code == 404
+
+
+def test_a_mask_of_another_size_is_refused(client):
+    photo = client.post("/photos?name=a.png", content=picture(24, 16)).json()["id"]
+    mask = client.post("/masks?name=m.png", content=picture(16, 24)).json()["id"]
+    answer = client.post("/jobs", json={"photo": photo, "mask": mask, "settings": {}})
+    assert answer.status_code == 422
+    assert "16 × 24 but the photo is 24 × 16" in answer.json()["error"]
+
+
 ASKED_WRONGLY = {
     "no JSON": (b"{", 400),
     "an array": (b"[]", 400),
@@ -152,6 +211,12 @@ def test_settings_come_as_json_only_which_no_form_can_send(client):
 
 
 def test_the_words_are_checked_before_they_are_used(client):
-    assert client.post("/check", json={"degradation": "noise(0.1)"}).json() == {"error": ""}
-    answer = client.post("/check", json={"degradation": "bad"})
+    photo = client.post("/photos?name=a.png", content=picture()).json()["id"]
+
+    def check(words):
+        asked = {"photo": photo, "settings": {"degradation": words}}
+        return client.post("/check", json=asked)
+
+    assert check("noise(0.1)").json() == {"error": ""}
+    answer = check("bad")
     assert (answer.status_code, answer.json()) == (200, {"error": "unknown degradation 'bad'"})

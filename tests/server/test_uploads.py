@@ -1,9 +1,11 @@
 """What is handed in: each hostile file and name has its short answer, and the server goes on."""
 
+import io
 import struct
 import zlib
 
 import pytest
+from PIL import Image
 from server.stand_in import picture
 
 from jaxir.server.names import LONGEST, clean_name, renamed
@@ -123,10 +125,29 @@ def test_a_body_of_unknown_length_is_cut_at_the_limit(client, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_oldest_photo_goes_when_there_are_too_many(client, tmp_path):
-    ids = [handed_in(client, picture(8, 8 + i)).json()["id"] for i in range(5)]
-    assert {path.name for path in tmp_path.iterdir()} == set(ids[-3:])
-    assert client.get(f"/photos/{ids[0]}/thumbnail").status_code == 404
+def test_the_photo_that_was_not_used_for_longest_goes_when_there_are_too_many(client, tmp_path):
+    ids = [handed_in(client, picture(8, 8 + i)).json()["id"] for i in range(3)]
+    client.get(f"/photos/{ids[0]}/thumbnail")
+    ids += [handed_in(client, picture(8, 20 + i)).json()["id"] for i in range(2)]
+    assert {path.name for path in tmp_path.iterdir()} == {ids[0], *ids[3:]}
+    assert client.get(f"/photos/{ids[1]}/thumbnail").status_code == 404
+
+
+def test_a_file_says_how_many_pages_it_has(client):
+    pages = [Image.new("L", (8, 8), level) for level in (0, 128, 255)]
+    file = io.BytesIO()
+    pages[0].save(file, "TIFF", save_all=True, append_images=pages[1:])
+    assert handed_in(client, file.getvalue()).json()["pages"] == 3
+    assert handed_in(client, picture()).json()["pages"] == 1
+
+
+def test_the_formats_are_told_that_can_be_read_here(client, monkeypatch):
+    monkeypatch.setattr("jaxir.server.formats.find_spec", lambda name: None)
+    monkeypatch.setattr("PIL.features.check", lambda name: name != "avif")
+    assert client.get("/limits").json()["formats"] == ["JPEG", "PNG", "TIFF", "WebP"]
+    monkeypatch.setattr("jaxir.server.formats.find_spec", lambda name: object())
+    monkeypatch.setattr("PIL.features.check", lambda name: True)
+    assert client.get("/limits").json()["formats"][-2:] == ["HEIC", "AVIF"]
 
 
 @pytest.mark.parametrize("id", ["%2e%2e", "..%2f..%2fetc%2fpasswd", "%00", "x" * 5000, "*"])

@@ -54,7 +54,7 @@ const CHOICES = [
   },
   {
     name: "Scratches",
-    hint: "Paint over what is broken in the photo: it is filled in from what is around it.",
+    hint: "Paint over what is broken, or use a file that is black there and white elsewhere: it is filled in.",
     numbers: [noise(0.01)],
     text: (sigma) => `mask(painted)|noise(${sigma})`,
     paints: true,
@@ -115,8 +115,21 @@ export function makeBuilder() {
 
   return {
     text: () => text.value,
+    /* The choice that says these words with some numbers, or the words themselves. */
+    tell(words) {
+      const found = words.match(/-?\d+(\.\d+)?(e-?\d+)?/g) ?? [];
+      for (const [i, choice] of CHOICES.entries()) {
+        const count = choice.numbers.length;
+        const values = count ? [...found.slice(0, count - 1), ...found.slice(-1)].map(Number) : [];
+        if (i !== OWN && (values.length !== count || choice.text(...values) !== words)) continue;
+        choose(i);
+        [...numbers.querySelectorAll("input, select")].forEach((input, j) => (input.value = values[j]));
+        break;
+      }
+      text.value = words;
+    },
     focus: () => radios[chosen].focus({ preventScroll: true }),
-    paints: () => Boolean(CHOICES[chosen].paints) || /\bmask\(painted\)/.test(text.value),
+    paints: () => Boolean(CHOICES[chosen].paints) || /\bmask\s*\(\s*painted\s*\)/.test(text.value),
     complain(line) {
       error.textContent = line;
       text.setAttribute("aria-invalid", Boolean(line));

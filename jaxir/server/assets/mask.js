@@ -1,12 +1,15 @@
-/* What is broken, painted over the photo: strokes in its own pixels, so that the mask has its size and not the screen's. */
+/* What is broken, painted over the photo: strokes in its own pixels, so that the mask has its size and not the screen's.
+   Who cannot paint chooses a file instead, or goes on with the mask that an earlier job had. */
 
 export function makeMask(changed) {
-  const [canvas, panel, size, undo, clear] = ["paint", "brush", "brush-size", "brush-undo", "brush-clear"].map((id) =>
-    document.getElementById(id),
-  );
+  const ids = ["paint", "brush", "brush-size", "brush-undo", "brush-clear", "mask-file", "mask-browse", "mask-name"];
+  const [canvas, panel, size, undo, clear, input, browse, name] = ids.map((id) => document.getElementById(id));
   let photo = { width: 1, height: 1 };
   let strokes = []; // {width, points: [[x, y]]} in pixels of the photo
   let drawing = null;
+  let pointer = 0; // the finger that draws: others rest on the screen
+  let file = null; // chosen in the place of strokes
+  let kept = false; // whether the job that is tried again has a mask
 
   /* A brush of 100 is a tenth of the photo's longest side. */
   const width = () => Math.max(1, (size.value / 1000) * Math.max(photo.width, photo.height));
@@ -30,7 +33,17 @@ export function makeMask(changed) {
     const context = canvas.getContext("2d");
     context.scale(canvas.width / photo.width, canvas.height / photo.height);
     draw(context, "rgb(255 60 120)");
-    undo.disabled = clear.disabled = !strokes.length;
+    undo.disabled = !strokes.length;
+    clear.disabled = empty();
+    name.textContent = file ? file.name : kept && !strokes.length ? "The mask from before is used." : "";
+  }
+
+  const empty = () => !strokes.length && !file && !kept;
+
+  function forget() {
+    strokes = [];
+    file = null;
+    kept = false;
   }
 
   function at(event) {
@@ -42,22 +55,26 @@ export function makeMask(changed) {
   }
 
   canvas.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
+    if (event.button !== 0 || drawing) return;
     event.preventDefault();
-    canvas.setPointerCapture(event.pointerId);
+    pointer = event.pointerId;
+    canvas.setPointerCapture(pointer);
+    file = null;
+    kept = false;
     drawing = { width: width(), points: [at(event)] };
     strokes.push(drawing);
     show();
   });
   canvas.addEventListener("pointermove", (event) => {
-    if (!drawing) return;
+    if (!drawing || event.pointerId !== pointer) return;
     drawing.points.push(at(event));
     show();
   });
-  for (const name of ["pointerup", "pointercancel"]) {
-    canvas.addEventListener(name, () => {
-      if (drawing) changed();
+  for (const kind of ["pointerup", "pointercancel"]) {
+    canvas.addEventListener(kind, (event) => {
+      if (!drawing || event.pointerId !== pointer) return;
       drawing = null;
+      changed();
     });
   }
   undo.addEventListener("click", () => {
@@ -66,24 +83,35 @@ export function makeMask(changed) {
     changed();
   });
   clear.addEventListener("click", () => {
-    strokes = [];
+    forget();
+    show();
+    changed();
+  });
+  browse.addEventListener("click", () => input.click());
+  input.addEventListener("change", () => {
+    if (!input.files.length) return;
+    forget();
+    file = input.files[0];
+    input.value = ""; // the same one may be chosen again
     show();
     changed();
   });
   new ResizeObserver(() => canvas.hidden || show()).observe(canvas);
 
   return {
-    empty: () => !strokes.length,
-    begin({ width, height }) {
+    empty,
+    begin({ width, height }, masked = false) {
       photo = { width, height };
-      strokes = [];
+      forget();
+      kept = masked;
     },
     visible(wanted) {
       canvas.hidden = panel.hidden = !wanted;
       if (wanted) show();
     },
-    /* The mask as a PNG of the photo's size: white is known, black is broken. */
+    /* The mask as a file, null for the one from before: white is known, black is broken. */
     file() {
+      if (file || !strokes.length) return file;
       const whole = Object.assign(document.createElement("canvas"), photo);
       const context = whole.getContext("2d");
       context.fillStyle = "#fff";

@@ -3,6 +3,7 @@
    All words that come from a file, a person or the server become text, never markup. */
 
 import { makeBuilder } from "./builder.js";
+import { connect } from "./connection.js";
 import { makeMask } from "./mask.js";
 import { ended, line, pace } from "./progress.js";
 import { read, send, upload } from "./server.js";
@@ -14,11 +15,18 @@ const QUIET = 300; // milliseconds without a key before the words are checked
 
 let limits = { bytes: Infinity, pixels: Infinity };
 let photo = null; // that the form is about: what the server said of it
+let source = null; // where it is: {photo: id} or {job: id}
 let jobs = []; // the oldest first
 let looked = null; // id of the job that is looked at
 let shown = ""; // what `result` shows: the id of a job
 
-if (location.search) history.replaceState(null, "", "/"); // the token is in a cookie now
+if (location.search) history.replaceState(null, "", "/"); // server.js has the token now
+
+const touched = matchMedia("(pointer: coarse)").matches;
+const INVITATION = touched ? "Choose a photo" : "Drop a photo here";
+$("choose-title").textContent = INVITATION;
+$("or-paste").hidden = touched;
+if (touched) $("browse").textContent = "Browse";
 
 /* ---- Sections ---- */
 
@@ -48,19 +56,20 @@ async function choose(file) {
   }
   busy(true);
   try {
-    photo = await upload(file, file.name || "photo");
+    photo = await upload("/photos", file, file.name || "photo");
   } catch (error) {
     return complain(error.message);
   } finally {
     busy(false);
   }
+  source = { photo: photo.id };
   mask.begin(photo);
   prepare(`/photos/${photo.id}/thumbnail`);
 }
 
 function busy(reading) {
   document.body.classList.toggle("busy", reading);
-  $("choose-title").textContent = reading ? "Reading the photo…" : "Drop a photo here";
+  $("choose-title").textContent = reading ? "Reading the photo…" : INVITATION;
 }
 
 function prepare(thumbnail) {
@@ -68,7 +77,8 @@ function prepare(thumbnail) {
   $("thumbnail").parentNode.style.setProperty("--ratio", photo.width / photo.height);
   $("photo-name").textContent = photo.name;
   const depth = { 8: "", 16: ", 16 bits" }[photo.depth] ?? `, ${photo.depth}`;
-  $("photo-facts").textContent = `${photo.width} × ${photo.height}, ${photo.format}${depth}, ${megabytes(photo.size)}`;
+  const page = photo.pages > 1 ? `Page 1 of ${photo.pages}, ` : "";
+  $("photo-facts").textContent = `${page}${photo.width} × ${photo.height}, ${photo.format}${depth}, ${megabytes(photo.size)}`;
   show("prepare");
   builder.focus();
   check();
@@ -133,7 +143,7 @@ function check() {
     if (form.hidden) return;
     const unpainted = builder.paints() && mask.empty();
     const asked = builder.text();
-    const wrong = form.checkValidity() ? await send("/check", settings()).catch(({ message }) => ({ error: message })) : {};
+    const wrong = form.checkValidity() ? await send("/check", { ...source, settings: settings() }).catch(({ message }) => ({ error: message })) : {};
     if (asked !== builder.text()) return;
     builder.complain(wrong.error ?? "");
     $("begin").disabled = Boolean(wrong.error) || unpainted;
@@ -147,12 +157,16 @@ form.addEventListener("input", () => {
 });
 $("fidelity-value").textContent = form.elements.fidelity.value;
 
+/* A field that is wrong is shown: the browser points at it, and cannot where it is folded away. */
+form.addEventListener("invalid", ({ target }) => target.closest("details")?.setAttribute("open", ""), true);
+
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   $("begin").disabled = true;
   try {
-    const painted = builder.paints() ? (await upload(await mask.file(), "mask.png")).id : null;
-    const job = await send("/jobs", { photo: photo.id, mask: painted, settings: settings() });
+    const file = builder.paints() ? await mask.file() : null;
+    const painted = file && (await upload("/masks", file, "mask.png")).id;
+    const job = await send("/jobs", { ...source, mask: painted, settings: settings() });
     if (!jobs.some(({ id }) => id === job.id)) jobs.push(job);
     look(job.id);
   } catch (error) {
@@ -164,8 +178,13 @@ form.addEventListener("submit", async (event) => {
 
 $("again").addEventListener("click", () => {
   const job = current();
-  if (photo?.id !== job.photo.id) mask.begin(job.photo);
+  if (photo?.id !== job.photo.id || mask.empty()) mask.begin(job.photo, job.mask); // else what was painted stays
   photo = job.photo;
+  source = { job: job.id };
+  const { degradation, ...others } = job.settings;
+  builder.tell(degradation ?? "auto");
+  for (const [name, value] of Object.entries(others)) form.elements[name].value = value;
+  $("fidelity-value").textContent = form.elements.fidelity.value;
   prepare(`/jobs/${job.id}/thumbnail`);
 });
 
@@ -208,6 +227,7 @@ function showPace(job, before) {
     $("bar").removeAttribute("value");
   }
   $("pace").textContent = pace(job, before);
+  $("found").textContent = job.said;
   $("cancel").disabled = job.stopping;
   $("preview").parentNode.style.setProperty("--ratio", job.photo.width / job.photo.height);
   $("preview").classList.toggle("early", !job.preview);
@@ -262,24 +282,13 @@ function tell(job) {
 
 const session = makeSession(look);
 
-function listen() {
-  const events = new EventSource("/events");
-  let failures = 0;
-  events.addEventListener("open", () => {
-    if (failures) complain("");
-    failures = 0;
-  });
-  events.addEventListener("message", ({ data }) => {
-    jobs = JSON.parse(data);
-    session.show(jobs, looked);
-    if (!$("work").hidden) showWork();
-  });
-  events.addEventListener("error", () => {
-    failures += 1; // the browser tries again by itself, unless it was turned away
-    if (failures > 1 || events.readyState === EventSource.CLOSED) complain("The server does not answer: is jaxir serve still running?");
-  });
-}
-
-listen();
+connect($("connection"), (told) => {
+  jobs = told;
+  session.show(jobs, looked);
+  if (!$("work").hidden) showWork();
+});
 limits = await read("/limits").catch(() => limits);
-$("limits").textContent = `JPEG, PNG, TIFF or WebP, up to ${megabytes(limits.bytes)} and ${limits.pixels / 1e6} megapixels`;
+if (limits.formats) {
+  const formats = `${limits.formats.slice(0, -1).join(", ")} or ${limits.formats.at(-1)}`;
+  $("limits").textContent = `${formats}, up to ${megabytes(limits.bytes)} and ${limits.pixels / 1e6} megapixels`;
+}

@@ -1,5 +1,10 @@
 /* The server's answers, or its one line of why not. */
 
+/* The cookie lets read only: what changes something has the token too, which came in the address that was opened. */
+const TOKEN = "token";
+const given = new URLSearchParams(location.search).get(TOKEN);
+if (given) localStorage.setItem(TOKEN, given);
+
 async function answer(path, options) {
   let response;
   try {
@@ -14,13 +19,15 @@ async function answer(path, options) {
 
 const sentence = (line) => line.charAt(0).toUpperCase() + line.slice(1);
 
+const post = (path, body, headers = {}) =>
+  answer(path, { method: "POST", body, headers: { Authorization: `Bearer ${localStorage.getItem(TOKEN)}`, ...headers } });
+
 export const read = (path) => answer(path);
 
-export const send = (path, value = {}) =>
-  answer(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(value) });
+export const send = (path, value = {}) => post(path, JSON.stringify(value), { "Content-Type": "application/json" });
 
 /* The body is the file itself; its name is only a word that goes along, without halves of letters. */
-export function upload(file, name) {
+export function upload(path, file, name) {
   const words = name.slice(-500).replace(/\p{Surrogate}/gu, "");
-  return answer(`/photos?name=${encodeURIComponent(words)}`, { method: "POST", body: file });
+  return post(`${path}?name=${encodeURIComponent(words)}`, file);
 }
