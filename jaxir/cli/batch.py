@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from jaxir.cli.cost import cost, within
 from jaxir.cli.duration import spoken
 from jaxir.cli.errands import Errand, digest, number
 from jaxir.cli.errors import EXPECTED, one_line
@@ -108,15 +109,15 @@ class Batch:
         for errand in errands:
             try:
                 photo = read_photo(errand.source, page=errand.page)
-                cost = self._restorer(photo).cost(photo, say=_about(errand))
+                taken = cost(self._restorer(photo), photo, say=_about(errand))
             except EXPECTED as error:
                 yield Outlook(str(errand.source), one_line(error), None, None, "")
                 continue
-            evaluations, seconds = evaluations + cost.evaluations, seconds + cost.seconds
+            evaluations, seconds = evaluations + taken.evaluations, seconds + taken.seconds
             height, width = photo.image.shape[:2]
             size = f"{width} × {height}"
             yield Outlook(
-                str(errand.source), size, cost.tiles, cost.evaluations, spoken(cost.seconds)
+                str(errand.source), size, taken.tiles, taken.evaluations, spoken(taken.seconds)
             )
         if len(errands) > 1:
             yield Outlook(f"all {len(errands)}", "", None, evaluations, spoken(seconds))
@@ -125,7 +126,7 @@ class Batch:
         """The one for a photograph, if need be with less work."""
         if self.seconds is None:
             return self.restorer
-        return self.restorer.within(self.seconds, photo, least=2 if self.keep.spread else 1)
+        return within(self.restorer, self.seconds, photo, least=2 if self.keep.spread else 1)
 
     def _write(self, errand: Errand, done: tuple[Opened, Restored]) -> dict[str, Any]:
         opened, restored = done

@@ -19,14 +19,11 @@ from jaxir.cli.degradations import Recipe, parse_degradation
 from jaxir.cli.errands import digest
 from jaxir.cli.errors import UsageError
 from jaxir.cli.methods import parse_method
-from jaxir.data import middle
-from jaxir.denoisers import Denoiser, Tiled, in_tiles
 from jaxir.paired_restoration import restore_paired
 from jaxir.pretrained import weights_digest
 from jaxir.provenance import provenance
 from jaxir.restoration import restore
 from jaxir.samplers import at_fidelity, with_kernel
-from jaxir.tiling import Tiles
 from jaxir.transitions import DDIM
 
 if TYPE_CHECKING:
@@ -34,14 +31,9 @@ if TYPE_CHECKING:
     from jaxir.cli.settings import Settings
     from jaxir.data.photo import Photo
     from jaxir.degradations import Degradation
+    from jaxir.denoisers import Denoiser
     from jaxir.samplers import Callback, Samples, Watch
     from jaxir.typing import Image, Key
-
-FEWEST_STEPS = 20
-"""Below this a budget costs samples before it costs steps."""
-
-PROBE = 96
-"""Side in pixels of the piece that the pace is measured on."""
 
 STRIP = 320
 """Longest side of the estimates that are kept on the way, in pixels."""
@@ -71,27 +63,6 @@ class Restored(NamedTuple):
     kernel: Float[np.ndarray, "h w"] | None
     alpha: Float[np.ndarray, "h w 1"] | None
     record: dict[str, Any]
-
-
-class Cost(NamedTuple):
-    """What a restoration takes.
-
-    Attributes:
-        tiles: that the network sees for one evaluation; 1 where it sees the whole.
-        evaluations: of the network, for all samples.
-        seconds: measured on a piece.
-    """
-
-    tiles: int
-    evaluations: int
-    seconds: float
-
-
-class _Seen(NamedTuple):
-    """What the network sees for one evaluation: so many tiles, and their pixels."""
-
-    tiles: int
-    pixels: int
 
 
 class Problem(NamedTuple):
@@ -147,7 +118,7 @@ class Restorer:
         known = self.recipe and self.recipe.measured(photo.image, say)
         key = jax.random.fold_in(jax.random.key(settings.seed), number)
         strip: list[np.ndarray] = []
-        rounds = self._rounds(photo)
+        rounds = self.rounds(photo)
 
         def keep(estimate: Image) -> None:
             strip.append(_shrunk(seen(estimate)))
@@ -169,19 +140,17 @@ class Restorer:
             image = image[margin : image.shape[0] - margin, margin : image.shape[1] - margin]
             return image.mean(axis=-1, keepdims=True) if grey_out else image
 
-        samples, problem = self._draw(jnp.asarray(photo.image), known, key, part(0), keep)
+        samples, problem = self.draw(jnp.asarray(photo.image), known, key, part(0), keep)
         image = at_fidelity(samples, settings.fidelity)
         kernel, residual, figures = None, None, None
         if problem is not None:
-            if (
-                samples.unknowns is not None
-            ):  # of a blind method: the kernel it found, not the guess
+            if samples.unknowns is not None:  # the kernel that a blind method found, not the guess
                 kernel = jnp.mean(samples.unknowns, axis=0)
                 problem = problem._replace(plan=with_kernel(problem.plan, kernel))
             residual, figures = _fit(known, problem, image)
         seconds, alpha = samples.diagnostics["seconds"], None
         if rounds == 2:
-            drawn, _ = self._draw(jnp.asarray(photo.opacity), known, key, part(1))
+            drawn, _ = self.draw(jnp.asarray(photo.opacity), known, key, part(1))
             seconds, alpha = seconds + drawn.diagnostics["seconds"], drawn.mean
         evaluations = int(samples.diagnostics.get("evaluations", 0)) * settings.samples
         record = {
@@ -205,68 +174,17 @@ class Restorer:
             record=record,
         )
 
-    def within(self, seconds: float, photo: Photo, *, least: int = 1) -> Restorer:
-        """The same with so many steps and samples as a photograph can be restored by in that time.
-
-        Samples go first: the fewest steps are `FEWEST_STEPS`, then there are `least` samples, then the steps go.
-        """
-        settings, pace = self.settings, self._pace(photo.image, self._quietly(photo))
-        affordable = int(seconds / pace / self._rounds(photo))
-        most = affordable // min(FEWEST_STEPS, settings.steps)
-        samples = min(max(most, least), settings.samples)
-        steps = min(max(affordable // samples, 1), settings.steps)
-        return self._with(steps=steps, samples=samples)
-
-    def cost(self, photo: Photo, say: Say = print) -> Cost:
-        """What the restoration of a photograph takes."""
-        known = self.recipe and self.recipe.measured(photo.image, say)
-        evaluations = self._rounds(photo) * self.settings.steps * self.settings.samples
-        seconds = evaluations * self._pace(photo.image, known)
-        return Cost(self._seen(photo.image, known).tiles, evaluations, seconds)
-
-    def _rounds(self, photo: Photo) -> int:
+    def rounds(self, photo: Photo) -> int:
         """Two where the transparency is restored as well."""
         return 2 if self.settings.alpha == "restore" and photo.alpha is not None else 1
 
-    def _quietly(self, photo: Photo) -> Recipe | None:
-        return self.recipe and self.recipe.measured(photo.image, say=lambda said: None)
-
-    def _with(self, **changes: Any) -> Restorer:
+    def having(self, **changes: Any) -> Restorer:
+        """The same with some settings changed, and the weights in memory once."""
         other = copy.copy(self)
         other.settings = dataclasses.replace(self.settings, **changes)
         return other
 
-    def _seen(self, image: np.ndarray, known: Recipe | None) -> _Seen:
-        """What the network sees of a photograph for one evaluation."""
-        height, width, channels = image.shape
-        shape = (height, width, channels)
-        if known is not None:
-            shape = known.for_degraded(shape).operator.shape
-        denoiser = in_tiles(self.prior, shape, self.settings.tile)
-        if not isinstance(denoiser, Tiled):
-            return _Seen(1, shape[0] * shape[1])
-        size = denoiser.size
-        grid = (max(shape[0], size), max(shape[1], size))
-        tiles = len(Tiles(grid, size, denoiser.overlap, denoiser.margin).corners)
-        return _Seen(tiles, tiles * size**2)
-
-    def _pace(self, image: np.ndarray, known: Recipe | None) -> float:
-        """Seconds of an evaluation for one sample, from a piece in the middle of the photograph."""
-        probe = self._with(steps=3, samples=1, chunk=None, tile=0)
-        piece = middle(image, PROBE)
-        try:
-            seconds = probe._timed(piece, known)
-        except ValueError:  # such as a mask in the size of the photograph
-            piece = image
-            seconds = probe._timed(piece, known)
-        return seconds / 3 * self._seen(image, known).pixels / probe._seen(piece, known).pixels
-
-    def _timed(self, image: np.ndarray, known: Recipe | None) -> float:
-        """Seconds of a restoration, once it is compiled."""
-        runs = [self._draw(jnp.asarray(image), known, jax.random.key(0)) for _ in range(2)]
-        return runs[-1][0].diagnostics["seconds"]
-
-    def _draw(
+    def draw(
         self,
         image: Image,
         known: Recipe | None,
