@@ -43,10 +43,8 @@ def similarity(restored: Image, truth: Image) -> Float[Array, "2 h w c"]:
 
     Arguments and errors are those of `ssim`.
     """
-    restored, truth = (
-        restored + 1,
-        truth + 1,
-    )  # black is 0: the factor of means depends on where it lies
+    # black is 0: the factor of means depends on where it lies
+    restored, truth = restored + 1, truth + 1
     size = 2 * _RADIUS + 1
     if min(restored.shape[:2]) < size:
         raise ValueError(
