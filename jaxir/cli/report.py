@@ -34,13 +34,8 @@ def report(
             Of larger photos there are also pieces at true pixels, from where the samples differ most.
         force: write over a page that exists.
     """
-    from jaxir.cli.entry import read_entry
-    from jaxir.cli.errors import SomeFailed, UsageError
-    from jaxir.cli.printable import printable
-    from jaxir.cli.progress import progress
+    from jaxir.cli.errors import UsageError
     from jaxir.cli.sidecar import ENDING
-    from jaxir.data.files import whole_file
-    from jaxir.report import page
 
     if output.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"{output} is no name of a page: give one that ends in .html")
@@ -54,18 +49,51 @@ def report(
         raise UsageError(f"{truth} does not exist: give the clean image or a folder of them")
 
     root, found = _sidecars(source)
-    side = side or (1600 if len(found) <= MANY else 1024)
+    heading = title or source.resolve().name.removesuffix(ENDING)
+    write_page(output, root, found, title=heading, truth=truth, side=side)
+
+
+def write_page(
+    output: Path,
+    root: Path,
+    sidecars: list[Path],
+    *,
+    title: str,
+    truth: Path | None = None,
+    side: int | None = None,
+) -> None:
+    """Write the page of these photographs and say what is wrong with them.
+
+    Args:
+        output: the page; one that exists is replaced.
+        root: the folder that their names begin at.
+        sidecars: of the photographs, in their order.
+        title: of the page.
+        truth: as for `report`.
+        side: likewise.
+
+    Raises:
+        SomeFailed: if something is wrong with some of them, which the page shows.
+    """
+    from jaxir.cli.entry import read_entry
+    from jaxir.cli.errors import SomeFailed
+    from jaxir.cli.printable import printable
+    from jaxir.cli.progress import progress
+    from jaxir.cli.sidecar import ENDING
+    from jaxir.data.files import whole_file
+    from jaxir.report import page
+
+    side = side or (1600 if len(sidecars) <= MANY else 1024)
     entries = []
     with progress("Reading") as callback:
-        for number, sidecar in enumerate(found):
-            callback(number, len(found))
+        for number, sidecar in enumerate(sidecars):
+            callback(number, len(sidecars))
             name = sidecar.relative_to(root).as_posix().removesuffix(ENDING)
             clean = None if truth is None else _truth(truth, name)
             entries.append(read_entry(sidecar, title=name, side=side, truth=clean))
-    heading = title or source.resolve().name.removesuffix(ENDING)
     with whole_file(output) as file:
-        file.write(page(entries, title=heading).encode())
-    photos = "1 photo" if len(found) == 1 else f"{len(found)} photos"
+        file.write(page(entries, title=title).encode())
+    photos = "1 photo" if len(sidecars) == 1 else f"{len(sidecars)} photos"
     print(printable(f"{output}: {photos}, {output.stat().st_size / 1e6:.1f} MB"))
     wrong = [f"{entry.title}: {entry.problem}" for entry in entries if entry.problem]
     for line in wrong:

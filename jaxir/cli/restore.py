@@ -122,9 +122,9 @@ def restore(
         expect_writable(errand.output, depth)
     several = source.is_dir() or len(everything) > 1
     first = everything[0].output
-    if report and several and not source.is_dir():
-        raise UsageError("--report with --page all is for a folder: put the file into one")
-    sheet = output / "report.html" if several else first.with_suffix(".report.html")
+    root = output if source.is_dir() else first.parent
+    base = (source if output.is_dir() else output).stem
+    sheet = root / ("report.html" if source.is_dir() else f"{base}.report.html")
     if report and sheet.exists() and not (force or resume):
         raise UsageError(f"{sheet} exists: pass --force to write over it")
     if threading.current_thread() is threading.main_thread():
@@ -135,7 +135,7 @@ def restore(
         from jaxir.cli.account import Account
         from jaxir.cli.batch import Batch
         from jaxir.cli.photograph import Restorer
-        from jaxir.cli.report import report as write_report
+        from jaxir.cli.report import write_page
 
         restorer, account = Restorer(settings), Account(out if json else None)
         asked = dataclasses.asdict(settings) | {
@@ -165,9 +165,10 @@ def restore(
             print("jaxir: interrupted, what is written is whole: --resume goes on", file=sys.stderr)
             sys.stdout.flush()
             os._exit(130)  # and not at the end of the step that a photograph is at
-        if report and any(errand.sidecar.exists() for errand in everything):
+        sidecars = [errand.sidecar for errand in everything if errand.sidecar.exists()]
+        if report and sidecars:
             try:
-                write_report(output if several else first, sheet, force=True)
+                write_page(sheet, root, sidecars, title=output.name if several else first.name)
             except (SomeFailed, *EXPECTED) as error:
                 print(f"jaxir: {one_line(error)}", file=sys.stderr)
     if account.failed:

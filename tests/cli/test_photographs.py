@@ -165,6 +165,8 @@ def test_pages_are_refused_or_taken_as_asked(restore):
     assert Path("x.page-2.tif").read_bytes() == Path("second.tif").read_bytes()
     assert len(list(Path().glob("x.page-*.tif"))) == 3
     assert sidecar("x.page-3.tif")["input"]["page"] == 3
+    said = restore("scan.tif", "-o", "x.tif", "--page", "all", "--report", "--resume")
+    assert "x.report.html: 3 photos" in said.out
 
 
 def test_a_report_and_an_animation_come_with_it(restore):
