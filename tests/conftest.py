@@ -4,11 +4,14 @@ Compiling takes most of the time, so every program is cached in ~/.cache/jaxir-t
 All settings are environment variables, made before JAX is imported, so that subprocesses inherit them.
 """
 
+from __future__ import annotations
+
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 _CACHE = Path.home() / ".cache" / "jaxir-tests"
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -22,6 +25,9 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 import jax  # noqa: E402 -- after its environment
 import pytest  # noqa: E402
+
+if TYPE_CHECKING:
+    from jaxir.networks import Network
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -104,15 +110,31 @@ def run_python() -> Callable[..., str]:
 @pytest.fixture(scope="session")
 def tiny_prior(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of weights that are random and few: whatever does not ask for quality is tested with them."""
-    from jaxir.denoisers import NetworkDenoiser, Preconditioned
     from jaxir.networks import UNet
+
+    return _weights(tmp_path_factory, UNet(widths=(8, 8), blocks=(1, 1), embedding=16))
+
+
+@pytest.fixture(scope="session")
+def tiny_restorer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same of a network that sees the degraded image."""
+    from jaxir.networks import Concatenation, UNet
+
+    seen = Concatenation(3)
+    network = UNet(widths=(8, 8), blocks=(1, 1), embedding=16, conditioning=seen)
+    return _weights(tmp_path_factory, network)
+
+
+def _weights(tmp_path_factory: pytest.TempPathFactory, network: Network) -> Path:
+    from jaxir.denoisers import NetworkDenoiser, Preconditioned
     from jaxir.pretrained import save_denoiser
     from jaxir.processes import VP
 
-    network = UNet(widths=(8, 8), blocks=(1, 1), embedding=16)
     params = network.init(jax.random.key(0))
     folder = tmp_path_factory.mktemp("weights") / "tiny"
     save_denoiser(
-        folder, NetworkDenoiser(VP(), params, network.apply, Preconditioned(), 0.5), network
+        folder,
+        NetworkDenoiser(VP(), params, network.apply, Preconditioned(), 0.5, network.sees_y),
+        network,
     )
     return folder

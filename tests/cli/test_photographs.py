@@ -4,17 +4,12 @@ import json
 import shutil
 from pathlib import Path
 
-import jax
 import numpy as np
 import pytest
 from PIL import Image
 
 from jaxir.cli.degradations import parse_degradation
 from jaxir.data import read_image
-from jaxir.denoisers import NetworkDenoiser, Preconditioned
-from jaxir.networks import Concatenation, UNet
-from jaxir.pretrained import save_denoiser
-from jaxir.processes import VP
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
 
@@ -287,12 +282,8 @@ def test_a_name_that_is_no_text_is_a_name(restore, picture):
     assert (Path("out") / name).is_file()
 
 
-def test_weights_that_were_trained_on_pairs_are_told_nothing(restore, jaxir, tmp_path):
-    network = UNet(widths=(8, 8), blocks=(1, 1), embedding=16, conditioning=Concatenation(3))
-    params = network.init(jax.random.key(0))
-    paired = NetworkDenoiser(VP(), params, network.apply, Preconditioned(), 0.5, True)
-    save_denoiser("paired", paired, network)
-    options = ["photo.png", "-o", "x.png", "--prior", "paired", "--steps", 2, "--samples", 1]
+def test_weights_that_were_trained_on_pairs_are_told_nothing(jaxir, tiny_restorer):
+    options = ["photo.png", "-o", "x.png", "--prior", tiny_restorer, "--steps", 2, "--samples", 1]
     for more, reason in [
         (["--degradation", "noise(0.05)"], "knows what spoiled a photograph: leave out"),
         (["--method", "mmps"], "draws by itself: leave out --method mmps"),

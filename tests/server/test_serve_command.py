@@ -348,3 +348,8 @@ def test_it_ends_when_asked_and_leaves_no_photograph(
     assert it.returncode == 0, said
     assert said == ""
     assert not folder.exists()
+
+
+def test_weights_that_need_no_degradation_are_refused_before_a_page_asks_for_one(tiny_restorer):
+    with pytest.raises(UsageError, match="was trained on pairs and knows what spoiled a photo"):
+        serve(port=0, prior=str(tiny_restorer))
