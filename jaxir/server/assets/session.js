@@ -1,4 +1,4 @@
-/* The photos of this session, the newest first; `look(id)` is called for the one that is wanted. */
+/* The photos that this server has, the newest first; `look(id)` is called for the one that is wanted. */
 
 import { ended, line, percent } from "./progress.js";
 
